@@ -1,0 +1,133 @@
+//! What a controller decides, and the bounded log of it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+/// Why a limit was not raised although tasks wait.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Veto {
+    /// The tasks fight for the interpreter (for `paper`: beta at or below its threshold, which
+    /// cannot tell the GIL from the cores).
+    Gil,
+    /// The limit is at the cap.
+    Cap,
+}
+
+impl Veto {
+    /// The word used in Python, records and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gil => "gil",
+            Self::Cap => "cap",
+        }
+    }
+}
+
+/// A new limit and its reason.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decision {
+    /// The limit from now on.
+    pub limit: usize,
+    /// Why, in words.
+    pub reason: &'static str,
+    /// Set if the limit stays although tasks wait.
+    pub veto: Option<Veto>,
+}
+
+impl Decision {
+    /// Leaves the limit where it is.
+    pub fn hold(limit: usize, reason: &'static str) -> Self {
+        Self { limit, reason, veto: None }
+    }
+}
+
+/// A decision as it stands in the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// When, on the monotonic clock of [`crate::clock`].
+    pub at_ns: u64,
+    /// The limit before.
+    pub limit_before: usize,
+    /// The limit after.
+    pub limit: usize,
+    /// Why, in words.
+    pub reason: &'static str,
+    /// Set if the limit stays although tasks wait.
+    pub veto: Option<Veto>,
+    /// Tasks waiting.
+    pub queue_length: usize,
+    /// Tasks completed in the window decided on.
+    pub completions: u64,
+    /// Mean beta of that window.
+    pub beta_mean: Option<f64>,
+}
+
+/// How many entries the log keeps; the oldest go first. At two decisions a second the last 256
+/// cover two minutes.
+pub const LOG_LENGTH: usize = 256;
+
+/// The last [`LOG_LENGTH`] changes and vetoes, and how often each veto fell in all.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    entries: VecDeque<Entry>,
+    vetoes: BTreeMap<Veto, u64>,
+}
+
+impl Log {
+    /// Adds a decision; one that neither changes the limit nor vetoes is not worth a line.
+    pub fn push(&mut self, entry: Entry) {
+        if let Some(veto) = entry.veto {
+            *self.vetoes.entry(veto).or_default() += 1;
+        } else if entry.limit == entry.limit_before {
+            return;
+        }
+        if self.entries.len() == LOG_LENGTH {
+            self.entries.pop_front();
+        }
+        self.entries.push_back(entry);
+    }
+
+    /// The entries, oldest first.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    /// How often each veto fell since the start.
+    pub fn vetoes(&self) -> &BTreeMap<Veto, u64> {
+        &self.vetoes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(limit_before: usize, limit: usize, veto: Option<Veto>) -> Entry {
+        Entry {
+            at_ns: 0,
+            limit_before,
+            limit,
+            reason: "test",
+            veto,
+            queue_length: 0,
+            completions: 0,
+            beta_mean: None,
+        }
+    }
+
+    #[test]
+    fn the_log_is_bounded_and_counts_every_veto() {
+        let mut log = Log::default();
+        for _ in 0..LOG_LENGTH + 7 {
+            log.push(entry(4, 4, Some(Veto::Gil)));
+        }
+        assert_eq!(log.entries().count(), LOG_LENGTH);
+        assert_eq!(log.vetoes()[&Veto::Gil], LOG_LENGTH as u64 + 7);
+    }
+
+    #[test]
+    fn a_decision_that_changes_nothing_is_not_logged() {
+        let mut log = Log::default();
+        log.push(entry(4, 4, None));
+        assert_eq!(log.entries().count(), 0);
+    }
+}

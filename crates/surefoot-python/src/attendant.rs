@@ -1,0 +1,67 @@
+//! The one thread of ours that attaches to the interpreter, for what the monitor cannot do.
+//!
+//! The monitor never needs the interpreter, but two errands do: making a `threading.Thread` for a
+//! pool all of whose workers are blocked, and asking a controller that is written in Python. The
+//! attendant is started with the first errand; a process without such errands has no such thread.
+
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Mutex, Weak};
+
+use surefoot_core::sync::lock_std;
+use surefoot_core::window::Window;
+
+use crate::attach;
+use crate::shared::Shared;
+
+/// Something to do while attached.
+#[derive(Debug)]
+pub(crate) enum Errand {
+    /// Make the threads that the pool calls for.
+    MakeThreads(Weak<Shared>),
+    /// Ask the pool's Python controller what it makes of this window.
+    Decide(Weak<Shared>, Window),
+}
+
+/// The way to the thread.
+#[derive(Debug, Default)]
+pub(crate) struct Attendant {
+    errands: Mutex<Option<Sender<Errand>>>,
+}
+
+impl Attendant {
+    /// Sends the thread on an errand. If the system gives no thread, the errand is dropped: the
+    /// monitor will come with it again.
+    pub(crate) fn send(&self, errand: Errand) {
+        let mut errands = lock_std(&self.errands);
+        if errands.is_none() {
+            let (send, receive) = channel();
+            let thread = std::thread::Builder::new()
+                .name("surefoot-attendant".to_owned())
+                .spawn(move || receive.into_iter().for_each(run));
+            if thread.is_err() {
+                return;
+            }
+            *errands = Some(send);
+        }
+        if let Some(errands) = &*errands {
+            // The receiver lives as long as the process.
+            drop(errands.send(errand));
+        }
+    }
+}
+
+fn run(errand: Errand) {
+    // `None`: the interpreter goes down and needs neither threads nor decisions.
+    let _ = attach::try_attached(|py| match errand {
+        Errand::MakeThreads(pool) => {
+            if let Some(pool) = pool.upgrade() {
+                pool.make_threads(py);
+            }
+        }
+        Errand::Decide(pool, window) => {
+            if let Some(pool) = pool.upgrade() {
+                pool.ask_controller(py, &window);
+            }
+        }
+    });
+}

@@ -1,0 +1,247 @@
+//! The executor's hot half, and the pool as the rest of the package sees it.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyTypeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use surefoot_core::clock;
+use surefoot_core::controller::Paper;
+use surefoot_core::pool::{Bounds, Closed, Pool};
+use surefoot_core::regulator::{Decider, Regulator};
+use surefoot_core::sync::lock_std;
+
+use crate::future::FutureCore;
+use crate::records;
+use crate::shared::{Item, Refusal, Shared, Why};
+use crate::standard::Standard;
+use crate::task::Task;
+use crate::work_queue::WorkQueue;
+
+/// The base of `AdaptiveThreadPoolExecutor` that makes `submit` a native method.
+///
+/// It has no attribute but `submit` and [`attach`](ExecutorCore::attach), so that subclasses
+/// written against the standard class cannot collide with it.
+#[pyclass(frozen, subclass, module = "surefoot._core")]
+#[derive(Debug, Default)]
+pub(crate) struct ExecutorCore {
+    /// `None` before `__init__`, and for an executor that works as the standard one.
+    shared: ArcSwapOption<Shared>,
+}
+
+/// The first argument of `submit`, or that there is none.
+struct Callable<'py>(Option<Bound<'py, PyAny>>);
+
+impl<'py> FromPyObject<'_, 'py> for Callable<'py> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self(Some(object.to_owned())))
+    }
+}
+
+#[pymethods]
+impl ExecutorCore {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self::default()
+    }
+
+    /// Submits a callable to be executed with the given arguments.
+    ///
+    /// Schedules the callable to be executed as ``fn(*args, **kwargs)`` and returns a Future
+    /// instance representing the execution of the callable. Safe to call from any thread, also
+    /// from a task of this pool.
+    ///
+    /// Raises:
+    ///     RuntimeError: After ``shutdown()``, or while the interpreter exits.
+    ///     BrokenThreadPool: After a worker's initializer has failed.
+    #[pyo3(signature = (r#fn=Callable(None), /, *args, **kwargs), text_signature = "($self, fn, /, *args, **kwargs)")]
+    fn submit<'py>(
+        slf: &Bound<'py, Self>,
+        r#fn: Callable<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let Some(function) = r#fn.0 else {
+            return Err(PyTypeError::new_err(
+                "ThreadPoolExecutor.submit() missing 1 required positional argument: 'fn'",
+            ));
+        };
+        let standard = Standard::get(py)?;
+        let shared = slf.get().shared.load();
+        let Some(shared) = &*shared else {
+            return standard.call_submit(slf.as_any(), &function, args, kwargs);
+        };
+        if standard.is_submit_patched(py)? {
+            return standard.call_submit(slf.as_any(), &function, args, kwargs);
+        }
+        let task = Task {
+            function: function.unbind(),
+            args: args.clone().unbind(),
+            kwargs: kwargs.map(|kwargs| kwargs.clone().unbind()),
+        };
+        let future = FutureCore::with_task(py, standard, task)?;
+        let item = Item::Task(future.clone().unbind());
+        match shared.submit(py, item, clock::now_ns()) {
+            Ok(()) => Ok(future.into_any()),
+            Err(Refusal { item, why }) => {
+                drop(item);
+                Err(match why {
+                    Why::Closed(closed) => refused(slf, standard, closed)?,
+                    Why::NoThread(error) => error,
+                })
+            }
+        }
+    }
+
+    /// Ties an executor to its pool; `None` leaves it to the standard library's code.
+    #[staticmethod]
+    fn attach(executor: &Bound<'_, Self>, pool: Option<&Bound<'_, PoolCore>>) {
+        executor.get().shared.store(pool.map(|pool| Arc::clone(&pool.get().shared)));
+    }
+}
+
+impl Drop for ExecutorCore {
+    fn drop(&mut self) {
+        // The last reference is gone: what is queued still runs, then the workers leave.
+        if let Some(shared) = self.shared.swap(None) {
+            shared.close(Closed::Shutdown);
+        }
+    }
+}
+
+/// The standard library's error for a closed pool.
+fn refused(executor: &Bound<'_, ExecutorCore>, standard: &Standard, closed: Closed) -> PyResult<PyErr> {
+    let py = executor.py();
+    Ok(match closed {
+        Closed::Broken => {
+            let broken = executor.getattr(intern!(py, "_broken"))?;
+            PyErr::from_value(standard.broken_thread_pool.bind(py).call1((broken,))?)
+        }
+        Closed::Shutdown => PyRuntimeError::new_err("cannot schedule new futures after shutdown"),
+        Closed::Exit => PyRuntimeError::new_err("cannot schedule new futures after interpreter shutdown"),
+    })
+}
+
+/// The pool of one executor: everything but `submit`.
+#[pyclass(frozen, name = "Pool", module = "surefoot._core")]
+#[derive(Debug)]
+pub(crate) struct PoolCore {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// Which controller, and its constants.
+#[derive(FromPyObject)]
+enum Choice {
+    #[pyo3(transparent)]
+    Paper((f64, usize, usize)),
+    #[pyo3(transparent)]
+    Named(String),
+}
+
+#[pymethods]
+impl PoolCore {
+    /// Makes a pool without workers.
+    #[new]
+    #[pyo3(signature = (*, maker, executor, initializer, min_workers, limit, cap, controller, interval_ns, idle_timeout_ns))]
+    #[expect(clippy::too_many_arguments, reason = "keyword-only, and called from one place")]
+    fn new(
+        maker: Py<PyAny>,
+        executor: Py<PyAny>,
+        initializer: Option<(Py<PyAny>, Py<PyAny>)>,
+        min_workers: usize,
+        limit: usize,
+        cap: usize,
+        controller: Choice,
+        interval_ns: u64,
+        idle_timeout_ns: Option<u64>,
+    ) -> Self {
+        let decider = match controller {
+            Choice::Paper((beta_threshold, step_up, step_down)) => {
+                Some(Decider::Native(Box::new(Paper { beta_threshold, step_up, step_down })))
+            }
+            Choice::Named(name) => (name == "external").then_some(Decider::External),
+        };
+        let regulator = decider.map(|decider| Regulator::new(decider, interval_ns, min_workers));
+        let pool = Pool::new(Bounds { min_workers, limit, cap });
+        let shared = Shared::new(pool, idle_timeout_ns, maker, executor, initializer, regulator);
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// `_work_queue`.
+    fn work_queue(&self) -> WorkQueue {
+        WorkQueue::new(Arc::clone(&self.shared))
+    }
+
+    /// Makes the threads that the queue and the limit call for.
+    fn make_threads(&self, py: Python<'_>) {
+        self.shared.make_threads(py);
+    }
+
+    /// Closes the pool to new tasks: "shutdown", "broken" or "exit".
+    fn close(&self, why: &str) -> PyResult<()> {
+        self.shared.close(match why {
+            "shutdown" => Closed::Shutdown,
+            "broken" => Closed::Broken,
+            "exit" => Closed::Exit,
+            other => return Err(PyAttributeError::new_err(format!("no reason to close: {other:?}"))),
+        });
+        Ok(())
+    }
+
+    /// Takes everything out of the queue and returns the futures.
+    fn drain(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
+        std::iter::from_fn(|| self.shared.pool.withdraw())
+            .map(|item| match item {
+                Item::Task(future) => Ok(future.into_any()),
+                Item::Foreign(item) => item.getattr(py, intern!(py, "future")),
+            })
+            .collect()
+    }
+
+    /// Sets the cap; with `with_limit` the limit too.
+    fn set_cap(&self, py: Python<'_>, cap: usize, with_limit: bool) {
+        let action = self.shared.pool.set_cap(cap, with_limit);
+        self.shared.carry_out(py, action);
+        self.shared.make_threads(py);
+    }
+
+    #[getter]
+    fn cap(&self) -> usize {
+        self.shared.pool.limit_and_cap().1
+    }
+
+    #[getter]
+    fn is_closed(&self) -> bool {
+        self.shared.pool.closed().is_some()
+    }
+
+    #[getter]
+    fn workers_live(&self) -> usize {
+        self.shared.pool.workers_live()
+    }
+
+    #[getter]
+    fn workers_parked(&self) -> usize {
+        self.shared.pool.workers_parked()
+    }
+
+    /// One consistent reading, as the fields of `PoolStats`.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let snapshot = self.shared.pool.snapshot(clock::now_ns());
+        let log = self.shared.regulator.as_ref().map(|regulator| lock_std(regulator).log().clone());
+        records::stats(py, &snapshot, log.as_ref())
+    }
+
+    /// The log, as the fields of `Decision`.
+    fn decisions<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let Some(regulator) = &self.shared.regulator else { return Ok(Vec::new()) };
+        let log = lock_std(regulator).log().clone();
+        records::decisions(py, &log)
+    }
+}

@@ -1,0 +1,128 @@
+//! Where threads wait for a future to end.
+//!
+//! One word: shut, shut and somebody waits, open. Opening costs a system call only if somebody
+//! waits. On Linux the wait is a futex, which returns when a signal arrives, so that Ctrl-C
+//! reaches `result()` at once; elsewhere the waiter looks up every 50 ms.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use pyo3::prelude::*;
+use surefoot_core::clock;
+
+use crate::attach;
+
+const SHUT: u32 = 0;
+const AWAITED: u32 = 1;
+const OPEN: u32 = 2;
+
+#[derive(Debug, Default)]
+pub(super) struct Gate(AtomicU32);
+
+impl Gate {
+    pub(super) fn is_open(&self) -> bool {
+        // Acquire: pairs with the Release swap in `open`.
+        self.0.load(Ordering::Acquire) == OPEN
+    }
+
+    /// Opens the gate and wakes all who wait.
+    pub(super) fn open(&self) {
+        // Release: pairs with the Acquire load in `is_open`, so that who passes sees the outcome.
+        if self.0.swap(OPEN, Ordering::Release) == AWAITED {
+            wake_all(&self.0);
+        }
+    }
+
+    /// Shuts the gate again, for code that sets a future's private state by hand.
+    pub(super) fn shut(&self) {
+        self.0.store(SHUT, Ordering::Release);
+    }
+
+    /// Waits until the gate is open or `deadline_ns` has come; says whether it is open.
+    ///
+    /// # Errors
+    /// What a signal handler raised meanwhile, such as `KeyboardInterrupt`.
+    pub(super) fn wait(&self, py: Python<'_>, deadline_ns: Option<u64>) -> PyResult<bool> {
+        loop {
+            if self.is_open() {
+                return Ok(true);
+            }
+            let left_ns = deadline_ns.map(|deadline_ns| deadline_ns.saturating_sub(clock::now_ns()));
+            if left_ns == Some(0) {
+                return Ok(false);
+            }
+            attach::detached(py, || {
+                if spin(|| self.is_open()) {
+                    return;
+                }
+                let seen = self.0.compare_exchange(SHUT, AWAITED, Ordering::Relaxed, Ordering::Relaxed);
+                if seen != Err(OPEN) {
+                    sleep(&self.0, left_ns);
+                }
+            });
+            py.check_signals()?;
+        }
+    }
+}
+
+/// Polls for a moment before a sleep: a wake-up across cores takes longer than a short task.
+fn spin(is_done: impl Fn() -> bool) -> bool {
+    is_done()
+}
+
+#[cfg(target_os = "linux")]
+fn sleep(word: &AtomicU32, timeout_ns: Option<u64>) {
+    let timeout = timeout_ns.map(|left_ns| libc::timespec {
+        tv_sec: libc::time_t::try_from(left_ns / 1_000_000_000).unwrap_or(libc::time_t::MAX),
+        // Below 10^9, so it fits whatever the type.
+        tv_nsec: (left_ns % 1_000_000_000) as libc::c_long,
+    });
+    let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: `word` is a live, aligned 32-bit word, and `timeout` is null or points to a timespec
+    // that outlives the call. The result does not matter: the caller looks at the word again.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+            AWAITED,
+            timeout,
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn wake_all(word: &AtomicU32) {
+    // SAFETY: waking reads no memory; `word` is only the address that the waiters named.
+    unsafe {
+        libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, i32::MAX);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod portable {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::{Condvar, Mutex};
+    use std::time::Duration;
+
+    use surefoot_core::sync::lock_std;
+
+    static LOCK: Mutex<()> = Mutex::new(());
+    static OPENED: Condvar = Condvar::new();
+    const SLICE: Duration = Duration::from_millis(50);
+
+    pub(super) fn sleep(word: &AtomicU32, timeout_ns: Option<u64>) {
+        let guard = lock_std(&LOCK);
+        if word.load(Ordering::Acquire) != super::AWAITED {
+            return;
+        }
+        let slice = timeout_ns.map_or(SLICE, |left_ns| Duration::from_nanos(left_ns).min(SLICE));
+        drop(OPENED.wait_timeout(guard, slice));
+    }
+
+    pub(super) fn wake_all(_word: &AtomicU32) {
+        drop(lock_std(&LOCK));
+        OPENED.notify_all();
+    }
+}
+#[cfg(not(target_os = "linux"))]
+use portable::{sleep, wake_all};

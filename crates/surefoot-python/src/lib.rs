@@ -1,0 +1,50 @@
+//! `surefoot._core`: the binding of [`surefoot_core`] to Python, private to the package.
+//!
+//! The only crate that names `PyO3`. A reader starts at [`executor`] (submission), goes on with
+//! [`worker`] (the loop) and [`future`]; [`attach`] is the only file that attaches or detaches.
+
+mod attach;
+mod attendant;
+mod capacity;
+mod command_line;
+mod executor;
+mod future;
+mod process;
+mod records;
+mod sensors;
+mod shared;
+mod standard;
+mod task;
+mod work_queue;
+mod worker;
+
+use pyo3::prelude::*;
+
+/// The native half of surefoot.
+#[pymodule(gil_used = false)]
+mod _core {
+    use super::*;
+
+    #[pymodule_export]
+    use super::capacity::default_cap;
+    #[pymodule_export]
+    use super::command_line::run_cli;
+    #[pymodule_export]
+    use super::executor::{ExecutorCore, PoolCore};
+    #[pymodule_export]
+    use super::future::FutureCore;
+    #[pymodule_export]
+    use super::process::after_fork_in_child;
+    #[pymodule_export]
+    use super::standard::configure;
+    #[pymodule_export]
+    use super::work_queue::{WorkItem, WorkQueue};
+    #[pymodule_export]
+    use super::worker::WorkerEntry;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("IS_DEBUG_BUILD", cfg!(debug_assertions))
+    }
+}

@@ -1,0 +1,51 @@
+//! What there is one of per process: the monitor, the attendant, and the count of forks.
+//!
+//! A forked child has none of its parent's threads, and a lock that one of them held stays locked
+//! for ever. So the child leaves all of it behind (the memory is not even freed) and starts anew:
+//! [`after_fork_in_child`] is the first thing it runs, while it has but one thread.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use arc_swap::ArcSwapOption;
+use pyo3::prelude::*;
+use surefoot_core::monitor::{Monitor, Watched};
+
+use crate::attendant::Attendant;
+
+static MONITOR: ArcSwapOption<Monitor> = ArcSwapOption::const_empty();
+static ATTENDANT: ArcSwapOption<Attendant> = ArcSwapOption::const_empty();
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// Counts the forks between the first process that imported surefoot and this one. A worker that
+/// sees it change has been copied into a child, where its pool is no more.
+pub(crate) fn generation() -> u64 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// Has the monitor look at `pool` from `due_ns` on.
+pub(crate) fn watch(pool: Weak<dyn Watched>, due_ns: u64) -> std::io::Result<()> {
+    get_or_make(&MONITOR).watch(pool, due_ns)
+}
+
+/// The process's attendant.
+pub(crate) fn attendant() -> Arc<Attendant> {
+    get_or_make(&ATTENDANT)
+}
+
+fn get_or_make<T: Default>(place: &ArcSwapOption<T>) -> Arc<T> {
+    if let Some(present) = place.load_full() {
+        return present;
+    }
+    let made = Arc::new(T::default());
+    let before = place.compare_and_swap(&None::<Arc<T>>, Some(Arc::clone(&made)));
+    arc_swap::Guard::into_inner(before).unwrap_or(made)
+}
+
+/// Leaves the parent's threads behind. To be registered with `os.register_at_fork`.
+#[pyfunction]
+pub(crate) fn after_fork_in_child() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+    std::mem::forget(MONITOR.swap(None));
+    std::mem::forget(ATTENDANT.swap(None));
+}

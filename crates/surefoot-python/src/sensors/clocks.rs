@@ -1,0 +1,82 @@
+//! CPU clocks of threads: exact, tasks in flight included.
+//!
+//! A thread reads its own by `clock_gettime(CLOCK_THREAD_CPUTIME_ID)`. On Linux any thread of the
+//! process may be read by its kernel id, through the clock id `(~tid << 3) | 6` that
+//! `pthread_getcpuclockid` builds too (`include/linux/posix-timers.h`: `CPUCLOCK_PERTHREAD_MASK |
+//! CPUCLOCK_SCHED`); an id whose thread is gone is an error, not another thread's time.
+
+/// CPU time of the calling thread; `None` where there is no such clock.
+#[cfg(unix)]
+#[inline]
+pub(crate) fn own_cpu_ns() -> Option<u64> {
+    read(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// CPU time of the calling thread; `None` where there is no such clock.
+#[cfg(not(unix))]
+pub(crate) fn own_cpu_ns() -> Option<u64> {
+    None
+}
+
+/// CPU time of all `thread_ids` together; threads that are gone count nothing. `None` where other
+/// threads' clocks cannot be read.
+#[cfg(target_os = "linux")]
+pub(crate) fn cpu_ns_of(thread_ids: &[u64]) -> Option<u64> {
+    let clock_of = |&thread_id: &u64| {
+        let thread_id = libc::clockid_t::try_from(thread_id).ok()?;
+        read((!thread_id << 3) | 6)
+    };
+    Some(thread_ids.iter().filter_map(clock_of).sum())
+}
+
+/// CPU time of all `thread_ids` together. `None` where other threads' clocks cannot be read.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn cpu_ns_of(_thread_ids: &[u64]) -> Option<u64> {
+    None
+}
+
+/// The kernel's id of the calling thread, where it serves to read its clock.
+#[cfg(target_os = "linux")]
+pub(crate) fn own_thread_id() -> Option<u64> {
+    // SAFETY: `gettid` takes nothing and cannot fail.
+    u64::try_from(unsafe { libc::gettid() }).ok()
+}
+
+/// The kernel's id of the calling thread, where it serves to read its clock.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn own_thread_id() -> Option<u64> {
+    None
+}
+
+#[cfg(unix)]
+fn read(clock: libc::clockid_t) -> Option<u64> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a live timespec to write to; an unknown clock is reported by the result.
+    let status = unsafe { libc::clock_gettime(clock, &raw mut time) };
+    let (seconds, nanoseconds) = (u64::try_from(time.tv_sec).ok()?, u64::try_from(time.tv_nsec).ok()?);
+    (status == 0).then_some(seconds * 1_000_000_000 + nanoseconds)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_threads_clock_moves_with_its_work() {
+        let (send, receive) = std::sync::mpsc::channel();
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let worker = std::thread::Builder::new()
+            .spawn(move || {
+                let before = own_cpu_ns().unwrap();
+                while own_cpu_ns().unwrap() < before + 20_000_000 {}
+                send.send(own_thread_id().unwrap()).unwrap();
+                stopped.recv().ok();
+            })
+            .unwrap();
+        let thread_id = receive.recv().unwrap();
+        assert!(cpu_ns_of(&[thread_id]).unwrap() >= 20_000_000);
+        drop(stop);
+        worker.join().unwrap();
+        assert_eq!(cpu_ns_of(&[]), Some(0));
+    }
+}

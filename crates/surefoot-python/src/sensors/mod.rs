@@ -1,0 +1,3 @@
+//! What the operating system tells about threads.
+
+pub(crate) mod clocks;

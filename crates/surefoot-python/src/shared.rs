@@ -1,0 +1,249 @@
+//! What the executor, its workers and the monitor share of one pool.
+//!
+//! The executor alone is held weakly by the rest: when it goes, the pool is closed, what is queued
+//! still runs, and the workers leave.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use surefoot_core::clock;
+use surefoot_core::monitor::Watched;
+use surefoot_core::pool::{Action, Closed, Pool, Rejected, Worker};
+use surefoot_core::regulator::{Readings, Regulator, Tick};
+use surefoot_core::sync::lock_std;
+use surefoot_core::window::Window;
+
+use crate::attendant::Errand;
+use crate::future::FutureCore;
+use crate::process;
+use crate::records;
+use crate::sensors::clocks;
+use crate::work_queue::WorkQueue;
+use crate::worker::WorkerEntry;
+
+/// What waits in the queue.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// A future that carries its task.
+    Task(Py<FutureCore>),
+    /// An item that somebody put into `_work_queue`: it has `future` and `run`.
+    Foreign(Py<PyAny>),
+}
+
+/// One pool.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) pool: Pool<Item>,
+    pub(crate) idle_timeout_ns: Option<u64>,
+    /// `surefoot.threads.ThreadMaker`; it does not know the executor.
+    pub(crate) maker: Py<PyAny>,
+    /// Weak reference to the executor, and what worker threads run first.
+    pub(crate) executor: Py<PyAny>,
+    pub(crate) initializer: Option<(Py<PyAny>, Py<PyAny>)>,
+    /// `None` for a pool whose limit is constant: nobody need look after it.
+    pub(crate) regulator: Option<Mutex<Regulator>>,
+    is_watched: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        pool: Pool<Item>,
+        idle_timeout_ns: Option<u64>,
+        maker: Py<PyAny>,
+        executor: Py<PyAny>,
+        initializer: Option<(Py<PyAny>, Py<PyAny>)>,
+        regulator: Option<Regulator>,
+    ) -> Self {
+        let regulator = regulator.map(Mutex::new);
+        let is_watched = AtomicBool::new(false);
+        Self { pool, idle_timeout_ns, maker, executor, initializer, regulator, is_watched }
+    }
+
+    /// Queues an item and sees to it that somebody takes it.
+    ///
+    /// # Errors
+    /// The item comes back if the pool is closed, or if there is no worker and none can be made.
+    pub(crate) fn submit(self: &Arc<Self>, py: Python<'_>, item: Item, now_ns: u64) -> Result<(), Refusal> {
+        let address = match &item {
+            Item::Task(future) => future.as_ptr(),
+            Item::Foreign(object) => object.as_ptr(),
+        };
+        let action = self
+            .pool
+            .submit(item, now_ns)
+            .map_err(|Rejected { task, closed }| Refusal { item: task, why: Why::Closed(closed) })?;
+        self.watch(now_ns);
+        let Action::Start(index) = action else {
+            self.carry_out(py, action);
+            return Ok(());
+        };
+        self.make_thread(py, index).or_else(|error| {
+            let is_mine = |item: &Item| match item {
+                Item::Task(future) => future.as_ptr() == address,
+                Item::Foreign(object) => object.as_ptr() == address,
+            };
+            match self.pool.start_failed(index, is_mine) {
+                Some(item) => Err(Refusal { item, why: Why::NoThread(error) }),
+                // A worker lives and will come to it.
+                None => Ok(()),
+            }
+        })
+    }
+
+    /// Does what the pool asked for.
+    pub(crate) fn carry_out(self: &Arc<Self>, py: Python<'_>, action: Action) {
+        match action {
+            Action::None => {}
+            Action::Grant(parker) => parker.grant(),
+            Action::Start(index) => {
+                if self.make_thread(py, index).is_err() {
+                    // The tasks wait for the workers there are.
+                    drop(self.pool.start_failed(index, |_| false));
+                }
+            }
+            Action::NeedsThread => self.send_for_threads(),
+        }
+    }
+
+    /// Like [`Self::carry_out`] for a thread that is not attached.
+    fn carry_out_detached(self: &Arc<Self>, action: Action) {
+        match action {
+            Action::Grant(parker) => parker.grant(),
+            Action::NeedsThread => self.send_for_threads(),
+            // Only a caller that said that it may start threads is told to.
+            Action::None | Action::Start(_) => {}
+        }
+    }
+
+    fn send_for_threads(self: &Arc<Self>) {
+        process::attendant().send(Errand::MakeThreads(Arc::downgrade(self)));
+    }
+
+    fn make_thread(self: &Arc<Self>, py: Python<'_>, index: usize) -> PyResult<()> {
+        let entry = WorkerEntry::new(Arc::clone(self), index);
+        let queue = WorkQueue::new(Arc::clone(self));
+        self.maker.bind(py).call_method1(intern!(py, "make"), (index, entry, queue))?;
+        Ok(())
+    }
+
+    /// Makes as many threads as the queue and the limit call for.
+    pub(crate) fn make_threads(self: &Arc<Self>, py: Python<'_>) {
+        loop {
+            match self.pool.claim_start() {
+                Action::Start(index) => {
+                    if self.make_thread(py, index).is_err() {
+                        drop(self.pool.start_failed(index, |_| false));
+                        return;
+                    }
+                }
+                action => return self.carry_out(py, action),
+            }
+        }
+    }
+
+    /// Sets the limit by hand or by decision.
+    pub(crate) fn set_limit(self: &Arc<Self>, limit: usize) {
+        let action = self.pool.set_limit(limit);
+        self.carry_out_detached(action);
+    }
+
+    /// Has the monitor look after the pool, if it is not already.
+    ///
+    /// Called after a task was queued. The pool's lock orders this against `tick`: either the tick
+    /// sees the task, or this sees that nobody watches.
+    #[inline]
+    fn watch(self: &Arc<Self>, now_ns: u64) {
+        let Some(regulator) = &self.regulator else { return };
+        if self.is_watched.load(Ordering::Relaxed) || self.is_watched.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let due_ns = lock_std(regulator).first_due_ns(now_ns);
+        let weak: Weak<Self> = Arc::downgrade(self);
+        if process::watch(weak, due_ns).is_err() {
+            self.is_watched.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Asks the controller that was given as a Python object.
+    pub(crate) fn ask_controller(self: &Arc<Self>, py: Python<'_>, window: &Window) {
+        let Some(regulator) = &self.regulator else { return };
+        let asked = || {
+            let executor = self.executor.bind(py).call0()?;
+            if executor.is_none() {
+                return Ok(None);
+            }
+            let window = records::window(py, window)?;
+            executor.call_method1(intern!(py, "_AdaptiveThreadPoolExecutor__decide"), (window,))?.extract::<Option<usize>>()
+        };
+        match asked() {
+            Ok(Some(limit)) => {
+                let set = lock_std(regulator).decided(clock::now_ns(), window, limit);
+                if let Some(limit) = set {
+                    self.set_limit(limit);
+                    self.make_threads(py);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => error.write_unraisable(py, None),
+        }
+    }
+
+    /// Takes out a worker that ended otherwise than by leaving.
+    pub(crate) fn worker_lost(self: &Arc<Self>, worker: &Worker) {
+        let action = self.pool.lost(worker);
+        self.carry_out_detached(action);
+    }
+
+    /// Closes the pool.
+    pub(crate) fn close(self: &Arc<Self>, why: Closed) {
+        let action = self.pool.close(why);
+        self.carry_out_detached(action);
+    }
+}
+
+impl Watched for Shared {
+    fn tick(self: Arc<Self>, now_ns: u64) -> Option<u64> {
+        let regulator = self.regulator.as_ref()?;
+        let workers_cpu_ns = clocks::cpu_ns_of(&self.pool.thread_ids());
+        let mut regulator_now = lock_std(regulator);
+        let (snapshot, period) = self.pool.vitals(now_ns, regulator_now.is_period_over(now_ns));
+        let readings = Readings { snapshot, workers_cpu_ns };
+        let Tick { limit, ask, due_ns } = regulator_now.tick(now_ns, &readings, period.as_ref());
+        drop(regulator_now);
+        if let Some(limit) = limit {
+            self.set_limit(limit);
+        } else if snapshot.queue_length > 0 {
+            // A thread that could not be made before may be had by now.
+            let action = self.pool.set_limit(snapshot.limit);
+            self.carry_out_detached(action);
+        }
+        if let Some(window) = ask {
+            process::attendant().send(Errand::Decide(Arc::downgrade(&self), window));
+        }
+        if due_ns.is_some() {
+            return due_ns;
+        }
+        self.is_watched.store(false, Ordering::Relaxed);
+        // See `watch`: a task that was queued before the store is seen here.
+        if self.pool.is_idle() || self.is_watched.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        Some(lock_std(regulator).first_due_ns(now_ns))
+    }
+}
+
+/// An item that was not taken.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) item: Item,
+    pub(crate) why: Why,
+}
+
+/// Why an item was not taken.
+#[derive(Debug)]
+pub(crate) enum Why {
+    Closed(Closed),
+    NoThread(PyErr),
+}

@@ -1,0 +1,25 @@
+"""A thread pool for Python that finds its own size and never walks off the GIL cliff.
+
+``AdaptiveThreadPoolExecutor`` is a drop-in for ``concurrent.futures.ThreadPoolExecutor``::
+
+    from surefoot import AdaptiveThreadPoolExecutor as ThreadPoolExecutor
+"""
+
+from surefoot.capacity import Cap, default_cap
+from surefoot.controllers import Controller, FixedController, PaperController
+from surefoot.executor import AdaptiveThreadPoolExecutor, Future, __version__
+from surefoot.records import Decision, PoolStats, Window
+
+__all__ = [
+    "AdaptiveThreadPoolExecutor",
+    "Cap",
+    "Controller",
+    "Decision",
+    "FixedController",
+    "Future",
+    "PaperController",
+    "PoolStats",
+    "Window",
+    "__version__",
+    "default_cap",
+]

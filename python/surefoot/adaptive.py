@@ -1,0 +1,294 @@
+"""The native executor: the standard class on the outside, the Rust pool inside."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import operator
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterable
+from concurrent.futures import thread as standard
+from typing import Any
+
+from surefoot import _core
+from surefoot.controllers import Controller, FixedController, PaperController
+from surefoot.futures import Future
+from surefoot.options import ControllerChoice, Options, whole_workers
+from surefoot.records import Decision, PoolStats, Window
+from surefoot.standard_pool import stats_of
+from surefoot.surface import IdleCount, PoolAttribute
+from surefoot.threads import ThreadMaker
+
+logger = logging.getLogger("surefoot")
+
+# Where an executor keeps its pool. One without works as the standard class does.
+_POOL = "_AdaptiveThreadPoolExecutor__pool"
+
+
+def _name_prefix(counter: Callable[[], int] = itertools.count().__next__) -> str:
+    return f"AdaptiveThreadPoolExecutor-{counter()}"
+
+
+class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor):
+    """A ``concurrent.futures.ThreadPoolExecutor`` that finds its own size.
+
+    It starts as the standard pool would (threads are made on demand, up to the standard default)
+    and lets a controller move the number of workers admitted, the *limit*, between ``min_workers``
+    and ``max_workers``. Everything else is the standard class's contract. All methods may be called
+    from any thread.
+
+    Subclasses that replace the standard class's private machinery (``_work_queue``,
+    ``_adjust_thread_count``) get exactly that: such an executor runs the standard library's code.
+
+    Args:
+        max_workers: The cap: most tasks that ever run at once. ``None``: what this machine and
+            process can bear (:func:`surefoot.default_cap`), at most 1024.
+        thread_name_prefix: First part of the worker threads' names.
+        initializer: Called in each worker thread before its first task.
+        initargs: Its arguments.
+        min_workers: Workers that stay though idle, and the controller's floor; at least 1.
+        controller: ``"paper"`` (the published one), ``"fixed"`` (a constant limit:
+            ``max_workers``, or the standard default), a :class:`surefoot.PaperController`, a
+            :class:`surefoot.FixedController`, or any object with ``decide(window) -> int``.
+        interval_s: Control interval in seconds, at least 0.001.
+        beta_threshold: For ``"paper"``: mean beta at or below which a rise is vetoed, 0 to 1.
+        idle_timeout_s: Seconds after which an idle worker leaves, down to ``min_workers``;
+            ``None``: never.
+        **ctxkwargs: Arguments of ``prepare_context`` (3.14 and newer), for subclasses.
+
+    Raises:
+        ValueError: For a value out of range.
+        TypeError: For a value of the wrong kind.
+    """
+
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        thread_name_prefix: str = "",
+        initializer: Callable[..., object] | None = None,
+        initargs: Iterable[Any] = (),
+        *,
+        min_workers: int = 1,
+        controller: ControllerChoice = "paper",
+        interval_s: float = 0.5,
+        beta_threshold: float = 0.3,
+        idle_timeout_s: float | None = 60.0,
+        **ctxkwargs: Any,
+    ) -> None:
+        options = Options.check(
+            max_workers, min_workers, controller, interval_s, beta_threshold, idle_timeout_s
+        )
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        prefix = thread_name_prefix or _name_prefix()
+        if ctxkwargs or self.__overrides_machinery():
+            super().__init__(max_workers or options.cap, prefix, initializer, initargs, **ctxkwargs)  # type: ignore[arg-type]
+            logger.info("%s replaces parts of the standard pool and runs as one", type(self).__name__)
+            return
+        if hasattr(self, "prepare_context"):
+            contexts = type(self).prepare_context(initializer, initargs)  # type: ignore[attr-defined]
+            self._create_worker_context, self._resolve_work_item_task = contexts
+        self._initializer = initializer
+        self._initargs = initargs
+        self._shutdown_lock = threading.Lock()
+        self._idle_semaphore = IdleCount(self)
+        self.__options = options
+        self.__controller = options.controller
+        self.__broken: Any = False
+        self.__is_shut_down = False
+        self.__open(prefix)
+        if standard._shutdown or _exit.is_near:
+            self.__pool.close("exit")
+        _live[id(self)] = weakref.ref(self, lambda _, key=id(self): _live.pop(key, None))
+
+    def __overrides_machinery(self) -> bool:
+        own, ours = type(self), AdaptiveThreadPoolExecutor
+        return any(
+            getattr(getattr(own, name, None), "__func__", getattr(own, name, None))
+            is not getattr(getattr(ours, name, None), "__func__", getattr(ours, name, None))
+            for name in ("_adjust_thread_count", "prepare_context")
+        )
+
+    def __open(self, prefix: str) -> None:
+        options = self.__options
+        chosen: tuple[float, int, int] | str = "external"
+        if isinstance(options.controller, PaperController):
+            paper = options.controller
+            chosen = (paper.beta_threshold, paper.step_up, paper.step_down)
+        elif isinstance(options.controller, FixedController):
+            chosen = "fixed"
+        initializer = self._initializer
+        idle_timeout_s = options.idle_timeout_s
+        self.__maker = ThreadMaker(prefix)
+        self.__pool = _core.Pool(
+            maker=self.__maker,
+            executor=weakref.ref(self),
+            initializer=None if initializer is None else (initializer, self._initargs),
+            min_workers=options.min_workers,
+            limit=options.limit,
+            cap=options.cap,
+            controller=chosen,
+            interval_ns=round(options.interval_s * 1e9),
+            idle_timeout_ns=None if idle_timeout_s is None else round(min(idle_timeout_s, 1e9) * 1e9),
+        )
+        _core.ExecutorCore.attach(self, self.__pool)
+
+    def stats(self) -> PoolStats:
+        """Return one consistent reading of the pool."""
+        pool = self.__dict__.get(_POOL)
+        return stats_of(self) if pool is None else PoolStats(**pool.stats())
+
+    def decisions(self) -> tuple[Decision, ...]:
+        """Return the last 256 changes of the limit and vetoes, oldest first."""
+        pool = self.__dict__.get(_POOL)
+        if pool is None:
+            return ()
+        return tuple(Decision(beta=fields.pop("beta_mean"), **fields) for fields in pool.decisions())
+
+    def _repr_html_(self) -> str:
+        return self.stats()._repr_html_()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more tasks and let the workers leave once the queue is empty.
+
+        Args:
+            wait: Return only when every worker has left.
+            cancel_futures: Cancel the tasks that wait.
+        """
+        pool = self.__dict__.get(_POOL)
+        if pool is None:
+            super().shutdown(wait, cancel_futures=cancel_futures)
+            return
+        with self._shutdown_lock:
+            self.__is_shut_down = True
+            pool.close("shutdown")
+            left = pool.drain() if cancel_futures else ()
+        for future in left:
+            future.cancel()
+        if wait:
+            self.__join()
+
+    def __join(self) -> None:
+        while True:
+            for thread in self.__maker.snapshot():
+                thread.join()
+            if self.__pool.workers_live == 0:
+                return
+            # A thread was promised, but had not been started when the list was made.
+            threading.Event().wait(0.001)
+
+    def _adjust_thread_count(self) -> None:
+        pool = self.__dict__.get(_POOL)
+        if pool is None:
+            super()._adjust_thread_count()
+        else:
+            pool.make_threads()
+
+    def __decide(self, fields: dict[str, Any]) -> int | None:
+        controller = self.__controller
+        assert isinstance(controller, Controller)
+        try:
+            return operator.index(controller.decide(Window(beta=fields.pop("beta_mean"), **fields)))
+        except Exception:
+            logger.exception("the controller %r failed; the limit stays", controller)
+            return None
+
+    def __run_as_standard(self, queue: object) -> None:
+        """Give the pool up for the standard library's code, which serves ``queue``."""
+        pool = self.__pool
+        prefix = self.__maker.prefix
+        _core.ExecutorCore.attach(self, None)
+        del self.__pool
+        # What was submitted until now still runs.
+        pool.close("shutdown")
+        standard.ThreadPoolExecutor.__init__(self, pool.cap, prefix, self._initializer, self._initargs)  # type: ignore[arg-type]
+        self.__dict__["_work_queue"] = queue
+        logger.info("_work_queue was replaced: %s runs as the standard pool", type(self).__name__)
+
+    def __resize(self, max_workers: int) -> None:
+        is_fixed = isinstance(self.__controller, FixedController)
+        self.__pool.set_cap(whole_workers(max_workers), is_fixed)
+
+    def __set_broken(self, broken: object) -> None:
+        self.__broken = broken
+        if broken:
+            self.__pool.close("broken")
+
+    def __set_shutdown(self, shutdown: object) -> None:
+        if shutdown:
+            self.__is_shut_down = True
+            self.__pool.close("shutdown")
+
+    def __set_threads(self, threads: set[threading.Thread]) -> None:
+        self.__maker.threads = threads
+
+    def __set_prefix(self, prefix: str) -> None:
+        self.__maker.prefix = prefix
+
+    def __renew(self) -> None:
+        """Start anew in a forked child: workers, queue and locks stayed in the parent."""
+        if _POOL not in self.__dict__:
+            return
+        _left_behind.append(self.__pool)
+        # The lock of the parent's pool may be held by a thread that is not here: it is not asked.
+        was_closed = self.__is_shut_down
+        self._shutdown_lock = threading.Lock()
+        self.__open(self.__maker.prefix)
+        if was_closed:
+            self.__pool.close("shutdown")
+
+    # The private attributes that programs are known to read and write.
+    _work_queue = PoolAttribute[Any](lambda self: self.__pool.work_queue(), __run_as_standard)
+    _max_workers = PoolAttribute[int](lambda self: self.__pool.cap, __resize)
+    _threads = PoolAttribute[set[threading.Thread]](lambda self: self.__maker.threads, __set_threads)
+    _broken = PoolAttribute[Any](lambda self: self.__broken, __set_broken)
+    _shutdown = PoolAttribute[bool](lambda self: self.__pool.is_closed, __set_shutdown)
+    _thread_name_prefix = PoolAttribute[str](lambda self: self.__maker.prefix, __set_prefix)
+
+
+class _Exit:
+    """Whether the interpreter is about to exit: no pool takes tasks any more."""
+
+    is_near = False
+
+
+_exit = _Exit()
+_live: dict[int, weakref.ref[AdaptiveThreadPoolExecutor]] = {}
+# Pools of a parent process. They are kept: dropping one would run finalizers of objects that still
+# belong to the parent's tasks.
+_left_behind: list[Any] = []
+
+
+def _executors() -> list[AdaptiveThreadPoolExecutor]:
+    return [executor for reference in list(_live.values()) if (executor := reference()) is not None]
+
+
+def _close_all() -> None:
+    _exit.is_near = True
+    for executor in _executors():
+        pool = executor.__dict__.get(_POOL)
+        if pool is not None:
+            pool.close("exit")
+
+
+def _renew_all() -> None:
+    _core.after_fork_in_child()
+    for executor in _executors():
+        executor._AdaptiveThreadPoolExecutor__renew()  # type: ignore[attr-defined]
+
+
+def _breath() -> None:
+    """Do nothing; entering a Python function is where CPython lets other threads run."""
+
+
+_core.configure(
+    Future,
+    _breath,
+    standard.WorkerContext(None, ()) if hasattr(standard, "WorkerContext") else None,
+)
+# These run in reverse order, so ours comes before the standard library's, which joins the workers.
+threading._register_atexit(_close_all)  # type: ignore[attr-defined]
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_all)

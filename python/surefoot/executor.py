@@ -1,0 +1,53 @@
+"""Chooses the executor: the native one, or the standard one under its name.
+
+The standard one is taken if ``SUREFOOT_DISABLE=1`` is set when surefoot is imported, or if the
+native extension cannot be loaded, as in a sub-interpreter.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+logger = logging.getLogger("surefoot")
+logger.addHandler(logging.NullHandler())
+
+try:
+    __version__ = metadata.version("surefoot")
+except metadata.PackageNotFoundError:
+    __version__ = "0+unknown"
+
+
+def _why_standard() -> str | None:
+    if os.environ.get("SUREFOOT_DISABLE") == "1":
+        return "SUREFOOT_DISABLE=1 is set"
+    try:
+        from surefoot import _core  # noqa: PLC0415
+    except ImportError as error:
+        return f"the native extension cannot be loaded ({error})"
+    if _core.IS_DEBUG_BUILD:
+        warnings.warn(
+            "surefoot was built without optimisation: its figures mean nothing",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return None
+
+
+_reason = _why_standard()
+
+if TYPE_CHECKING or _reason is None:
+    from surefoot.adaptive import AdaptiveThreadPoolExecutor
+    from surefoot.futures import Future
+else:
+    from concurrent.futures import Future
+
+    from surefoot.standard_pool import StandardThreadPoolExecutor
+
+    logger.warning("%s: AdaptiveThreadPoolExecutor is the standard pool", _reason)
+    AdaptiveThreadPoolExecutor = type("AdaptiveThreadPoolExecutor", (StandardThreadPoolExecutor,), {})
+
+__all__ = ["AdaptiveThreadPoolExecutor", "Future", "__version__"]

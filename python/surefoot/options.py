@@ -1,0 +1,124 @@
+"""The executor's own options: defaults, and the errors for bad ones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from surefoot import capacity
+from surefoot.controllers import Controller, FixedController, PaperController
+
+NAMES = ("min_workers", "controller", "interval_s", "beta_threshold", "idle_timeout_s")
+
+ControllerChoice = str | PaperController | FixedController | Controller
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Checked options of one executor.
+
+    Attributes:
+        cap: Most workers.
+        limit: Workers admitted at first.
+        min_workers: Workers that stay though idle, and the controller's floor.
+        controller: Who decides.
+        interval_s: Control interval.
+        idle_timeout_s: How long a worker may idle before it leaves; ``None``: for ever.
+    """
+
+    cap: int
+    limit: int
+    min_workers: int
+    controller: PaperController | FixedController | Controller
+    interval_s: float
+    idle_timeout_s: float | None
+
+    @classmethod
+    def split(cls, max_workers: int | None, given: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
+        """Separate our options from those of the standard class's (3.14: ``ctxkwargs``)."""
+        rest = {name: value for name, value in given.items() if name not in NAMES}
+        own = {name: value for name, value in given.items() if name in NAMES}
+        return cls.check(max_workers, **own), rest
+
+    @classmethod
+    def check(
+        cls,
+        max_workers: int | None,
+        min_workers: int = 1,
+        controller: ControllerChoice = "paper",
+        interval_s: float = 0.5,
+        beta_threshold: float = 0.3,
+        idle_timeout_s: float | None = 60.0,
+    ) -> Options:
+        """Check every option.
+
+        Raises:
+            ValueError: For a value out of range.
+            TypeError: For a value of the wrong kind.
+        """
+        if max_workers is not None and max_workers <= 0:
+            raise ValueError("max_workers must be greater than 0")
+        chosen = _controller(controller, beta_threshold)
+        if isinstance(min_workers, bool) or not isinstance(min_workers, int):
+            raise TypeError("min_workers must be an integer")
+        if min_workers < 1:
+            raise ValueError("min_workers must be greater than 0")
+        interval_s = _seconds("interval_s", interval_s)
+        if interval_s < 0.001:
+            raise ValueError("interval_s must be at least 0.001")
+        if idle_timeout_s is not None:
+            idle_timeout_s = _seconds("idle_timeout_s", idle_timeout_s)
+            if idle_timeout_s < 0:
+                raise ValueError("idle_timeout_s must not be negative")
+        cap, limit = _sizes(max_workers, chosen)
+        if min_workers > cap:
+            raise ValueError("min_workers must not be greater than max_workers")
+        return cls(cap, max(limit, min_workers), min_workers, chosen, interval_s, idle_timeout_s)
+
+
+def whole_workers(max_workers: float) -> int:
+    """Round a number of workers up, as the standard pool's comparison does (it takes floats)."""
+    return capacity.MOST_WORKERS if math.isinf(max_workers) else math.ceil(max_workers)
+
+
+def _sizes(max_workers: int | None, controller: object) -> tuple[int, int]:
+    if isinstance(controller, FixedController):
+        cap = capacity.standard_default() if max_workers is None else whole_workers(max_workers)
+        if controller.limit is not None:
+            if max_workers is not None and controller.limit > cap:
+                raise ValueError("limit must not be greater than max_workers")
+            cap = controller.limit if max_workers is None else cap
+            return cap, controller.limit
+        return cap, cap
+    cap = capacity.default_cap().workers if max_workers is None else whole_workers(max_workers)
+    return cap, min(cap, capacity.standard_default())
+
+
+def _controller(
+    controller: ControllerChoice, beta_threshold: float
+) -> PaperController | FixedController | Controller:
+    if isinstance(beta_threshold, bool) or not isinstance(beta_threshold, (int, float)):
+        raise TypeError("beta_threshold must be a number")
+    paper = PaperController(beta_threshold=float(beta_threshold))
+    if isinstance(controller, str):
+        if controller == "paper":
+            return paper
+        if controller == "fixed":
+            return FixedController()
+        raise ValueError(f"controller must be 'paper', 'fixed' or an object with decide(), not {controller!r}")
+    if isinstance(controller, (PaperController, FixedController)):
+        return controller
+    if callable(getattr(controller, "decide", None)):
+        return controller
+    raise TypeError(
+        f"controller must be 'paper', 'fixed' or an object with decide(), not {type(controller).__name__}"
+    )
+
+
+def _seconds(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number of seconds")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite")
+    return float(value)

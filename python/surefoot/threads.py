@@ -1,0 +1,62 @@
+"""Makes the worker threads of a pool, and keeps the set of them."""
+
+from __future__ import annotations
+
+import contextvars
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import thread as standard
+from typing import Any
+
+# From 3.14 on a new thread may inherit the context of whoever happens to start it. A pool's worker
+# belongs to no caller, so it gets an empty one, as it always had.
+_INHERITS_CONTEXT = sys.version_info >= (3, 14)
+
+
+class ThreadMaker:
+    """Makes threads without knowing the executor, which may be gone while its queue drains.
+
+    Attributes:
+        prefix: First part of the threads' names.
+        threads: Live workers. The set is only added to; to take one out, another set takes its
+            place, so that who iterates over it while workers leave is not disturbed.
+    """
+
+    __slots__ = ("_lock", "prefix", "threads")
+
+    def __init__(self, prefix: str) -> None:
+        """Start with no threads."""
+        self.prefix = prefix
+        self.threads: set[threading.Thread] = set()
+        # Reentrant: starting a thread can run finalizers, which may submit to this pool.
+        self._lock = threading.RLock()
+
+    def make(self, index: int, entry: Callable[[], None], queue: Any) -> None:
+        """Start the worker thread of ``index``.
+
+        Raises:
+            RuntimeError: If the system gives no thread.
+        """
+        options: dict[str, Any] = {"context": contextvars.Context()} if _INHERITS_CONTEXT else {}
+        thread = threading.Thread(
+            name=f"{self.prefix}_{index}",
+            target=entry,
+            daemon=False,
+            **options,
+        )
+        with self._lock:
+            thread.start()
+            self.threads.add(thread)
+        # The standard library joins these threads before the interpreter exits.
+        standard._threads_queues[thread] = queue
+
+    def forget_current(self) -> None:
+        """Take the calling thread out of the set: it is about to end."""
+        with self._lock:
+            self.threads = self.threads - {threading.current_thread()}
+
+    def snapshot(self) -> list[threading.Thread]:
+        """List the threads once no start is under way."""
+        with self._lock:
+            return list(self.threads)
