@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
 import operator
@@ -27,8 +28,11 @@ logger = logging.getLogger("surefoot")
 _POOL = "_AdaptiveThreadPoolExecutor__pool"
 
 
-def _name_prefix(counter: Callable[[], int] = itertools.count().__next__) -> str:
-    return f"AdaptiveThreadPoolExecutor-{counter()}"
+# The standard __init__, whose signature depends on the version.
+_as_standard: Any = standard.ThreadPoolExecutor.__init__
+
+
+_number = itertools.count().__next__
 
 
 class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor):
@@ -63,7 +67,7 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         TypeError: For a value of the wrong kind.
     """
 
-    def __init__(
+    def __init__(  # noqa: D107 (described above)
         self,
         max_workers: int | None = None,
         thread_name_prefix: str = "",
@@ -82,18 +86,18 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         )
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
-        prefix = thread_name_prefix or _name_prefix()
+        prefix = thread_name_prefix or f"AdaptiveThreadPoolExecutor-{_number()}"
         if ctxkwargs or self.__overrides_machinery():
-            super().__init__(max_workers or options.cap, prefix, initializer, initargs, **ctxkwargs)  # type: ignore[arg-type]
+            _as_standard(self, max_workers or options.cap, prefix, initializer, initargs, **ctxkwargs)
             logger.info("%s replaces parts of the standard pool and runs as one", type(self).__name__)
             return
         if hasattr(self, "prepare_context"):
-            contexts = type(self).prepare_context(initializer, initargs)  # type: ignore[attr-defined]
+            contexts = type(self).prepare_context(initializer, initargs)
             self._create_worker_context, self._resolve_work_item_task = contexts
-        self._initializer = initializer
-        self._initargs = initargs
+        self._initializer: Any = initializer
+        self._initargs: Any = initargs
         self._shutdown_lock = threading.Lock()
-        self._idle_semaphore = IdleCount(self)
+        self._idle_semaphore: Any = IdleCount(self)
         self.__options = options
         self.__controller = options.controller
         self.__broken: Any = False
@@ -101,7 +105,7 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         self.__open(prefix)
         if standard._shutdown or _exit.is_near:
             self.__pool.close("exit")
-        _live[id(self)] = weakref.ref(self, lambda _, key=id(self): _live.pop(key, None))
+        _live[id(self)] = weakref.ref(self, functools.partial(_forget, id(self)))
 
     def __overrides_machinery(self) -> bool:
         own, ours = type(self), AdaptiveThreadPoolExecutor
@@ -111,7 +115,7 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
             for name in ("_adjust_thread_count", "prepare_context")
         )
 
-    def __open(self, prefix: str) -> None:
+    def __open(self, prefix: str, *, leave_behind: bool = False) -> None:
         options = self.__options
         chosen: tuple[float, int, int] | str = "external"
         if isinstance(options.controller, PaperController):
@@ -133,7 +137,7 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
             interval_ns=round(options.interval_s * 1e9),
             idle_timeout_ns=None if idle_timeout_s is None else round(min(idle_timeout_s, 1e9) * 1e9),
         )
-        _core.ExecutorCore.attach(self, self.__pool)
+        _core.ExecutorCore.attach(self, self.__pool, leave_behind=leave_behind)
 
     def stats(self) -> PoolStats:
         """Return one consistent reading of the pool."""
@@ -167,6 +171,9 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
             left = pool.drain() if cancel_futures else ()
         for future in left:
             future.cancel()
+        if pool.workers_live == 0:
+            # No thread could be made when these tasks came; perhaps one can now.
+            pool.make_threads()
         if wait:
             self.__join()
 
@@ -199,11 +206,10 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         """Give the pool up for the standard library's code, which serves ``queue``."""
         pool = self.__pool
         prefix = self.__maker.prefix
+        # Closes the pool: what was submitted until now still runs.
         _core.ExecutorCore.attach(self, None)
         del self.__pool
-        # What was submitted until now still runs.
-        pool.close("shutdown")
-        standard.ThreadPoolExecutor.__init__(self, pool.cap, prefix, self._initializer, self._initargs)  # type: ignore[arg-type]
+        _as_standard(self, pool.cap, prefix, self._initializer, self._initargs)
         self.__dict__["_work_queue"] = queue
         logger.info("_work_queue was replaced: %s runs as the standard pool", type(self).__name__)
 
@@ -235,7 +241,7 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         # The lock of the parent's pool may be held by a thread that is not here: it is not asked.
         was_closed = self.__is_shut_down
         self._shutdown_lock = threading.Lock()
-        self.__open(self.__maker.prefix)
+        self.__open(self.__maker.prefix, leave_behind=True)
         if was_closed:
             self.__pool.close("shutdown")
 
@@ -261,6 +267,10 @@ _live: dict[int, weakref.ref[AdaptiveThreadPoolExecutor]] = {}
 _left_behind: list[Any] = []
 
 
+def _forget(key: int, _reference: object) -> None:
+    _live.pop(key, None)
+
+
 def _executors() -> list[AdaptiveThreadPoolExecutor]:
     return [executor for reference in list(_live.values()) if (executor := reference()) is not None]
 
@@ -275,6 +285,10 @@ def _close_all() -> None:
 
 def _renew_all() -> None:
     _core.after_fork_in_child()
+    # As newer versions of the standard library do (gh-88110): the list of threads to join at exit is
+    # the parent's, and in a child forked by a worker it names the very thread that would join.
+    queues: Any = standard._threads_queues
+    queues.clear()
     for executor in _executors():
         executor._AdaptiveThreadPoolExecutor__renew()  # type: ignore[attr-defined]
 

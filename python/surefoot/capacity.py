@@ -41,7 +41,7 @@ def default_cap() -> Cap:
     and half of the threads that the process may still make; never less than the standard default.
     """
     try:
-        from surefoot import _core  # noqa: PLC0415
+        from surefoot import _core
     except ImportError:
         return Cap(standard_default(), "the standard default: the native extension is not loaded")
     workers, reason = _core.default_cap()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from surefoot.records import Window
+from surefoot.records import Window  # noqa: TC001 (part of a public signature)
 
 
 @runtime_checkable

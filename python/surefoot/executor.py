@@ -25,7 +25,7 @@ def _why_standard() -> str | None:
     if os.environ.get("SUREFOOT_DISABLE") == "1":
         return "SUREFOOT_DISABLE=1 is set"
     try:
-        from surefoot import _core  # noqa: PLC0415
+        from surefoot import _core
     except ImportError as error:
         return f"the native extension cannot be loaded ({error})"
     if _core.IS_DEBUG_BUILD:

@@ -106,7 +106,9 @@ def _controller(
             return paper
         if controller == "fixed":
             return FixedController()
-        raise ValueError(f"controller must be 'paper', 'fixed' or an object with decide(), not {controller!r}")
+        raise ValueError(
+            f"controller must be 'paper', 'fixed' or an object with decide(), not {controller!r}"
+        )
     if isinstance(controller, (PaperController, FixedController)):
         return controller
     if callable(getattr(controller, "decide", None)):

@@ -49,7 +49,8 @@ class ThreadMaker:
             thread.start()
             self.threads.add(thread)
         # The standard library joins these threads before the interpreter exits.
-        standard._threads_queues[thread] = queue
+        queues: Any = standard._threads_queues
+        queues[thread] = queue
 
     def forget_current(self) -> None:
         """Take the calling thread out of the set: it is about to end."""

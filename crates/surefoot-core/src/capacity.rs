@@ -57,7 +57,10 @@ pub fn cap(room: &Room) -> Cap {
         }
     };
     let cores = room.cores.max(1);
-    bound(cores.saturating_mul(WORKERS_PER_CORE), format!("{WORKERS_PER_CORE} for each of {cores} usable cores"));
+    bound(
+        cores.saturating_mul(WORKERS_PER_CORE),
+        format!("{WORKERS_PER_CORE} for each of {cores} usable cores"),
+    );
     if let Some(bytes) = room.memory_bytes {
         bound(
             usize::try_from(bytes / MEMORY_DIVISOR / WORKER_BYTES).unwrap_or(usize::MAX),

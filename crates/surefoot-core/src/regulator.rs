@@ -220,11 +220,11 @@ mod tests {
         }
     }
 
-    fn period(beta: f64) -> PeriodSums {
+    fn period(beta_percent: u64) -> PeriodSums {
         let mut ledger = Ledger::default();
         ledger.submitted();
         ledger.taken();
-        let cpu_ns = Some(((1.0 - beta) * 1000.0) as u64);
+        let cpu_ns = Some(1000 - 10 * beta_percent);
         ledger.finished(&Sample { wall_ns: 1000, cpu_ns, ..Sample::default() }, Outcome::Done);
         ledger.end_period()
     }
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(regulator.tick(0, &readings(4, 9, 0, 0), None).limit, None);
         assert!(!regulator.is_period_over(INTERVAL_NS - 1));
         assert!(regulator.is_period_over(INTERVAL_NS));
-        let tick = regulator.tick(INTERVAL_NS, &readings(4, 9, 5, 0), Some(&period(0.9)));
+        let tick = regulator.tick(INTERVAL_NS, &readings(4, 9, 5, 0), Some(&period(90)));
         assert_eq!(tick.limit, Some(5));
         assert!(!regulator.is_period_over(INTERVAL_NS + 1));
     }

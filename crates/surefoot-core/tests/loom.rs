@@ -5,6 +5,28 @@
 //! waits for its tasks *before* it closes the pool wherever a lost wake-up is what it looks for (a
 //! close would wake the sleeper and hide it), and every model then closes the pool and joins all
 //! threads: loom reports it if one of them sleeps for ever.
+//!
+//! Each model can fail. The protocol was broken in one place at a time, and these models caught it
+//! (those named first are the ones made for it):
+//!
+//! | broken | caught by |
+//! |---|---|
+//! | `next` looks at the queue and parks in two critical sections | all but `close_against_retire` |
+//! | `submit` plans before it queues | `submit_against_park`, `wake_ups_are_passed_on` and 6 more |
+//! | `next` does not plan for the next task | `wake_ups_are_passed_on`, `retire_against_grant`, `lower_and_raise_against_next` |
+//! | `next` does not count `waking` down; `starting` | all |
+//! | the start of a thread is not counted in `admitted` and `starting` | all |
+//! | `retire` lets a worker go that has a grant in flight | `retire_against_grant`, `close_against_retire` |
+//! | `retire` leaves a worker that goes on the parked stack | `retire_against_grant`, `close_against_retire` |
+//! | `set_limit` does not plan | `raise_against_submit`, `lower_and_raise_against_next` |
+//! | `close` wakes nobody | all |
+//! | `Leave` wakes nobody | `close_against_park`, `lower_against_next` and 7 more |
+//! | a worker leaves a closed pool before it looks at the queue | `shutdown_against_submit`, `failed_start_against_close`, `lost_against_close` |
+//! | `start_failed` does not relieve | `failed_start_against_park`, `failed_start_against_close` |
+//! | `start_failed` only plans | `failed_start_against_close` |
+//! | `lost` does not relieve | `lost_against_submit`, `lost_against_close` |
+//! | `lost` only plans | `lost_against_close` |
+//! | a grant without its flag; without its unpark | all |
 #![cfg(surefoot_loom)]
 
 use std::sync::Arc;
@@ -437,11 +459,11 @@ fn failed_start_against_close() {
     });
 }
 
-/// The tasks of a worker that dies at its start go to others.
+/// The task of a worker that dies at its start goes to another.
 #[test]
 fn lost_against_submit() {
     loom::model(|| {
-        let crew = Crew::new(bounds(2, 2), Idle::Waits);
+        let crew = Crew::new(bounds(1, 1), Idle::Waits);
         crew.deaths.store(1, Ordering::SeqCst);
         crew.expect(2);
         crew.submit(Task::Plain(0));

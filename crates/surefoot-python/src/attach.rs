@@ -1,11 +1,20 @@
-//! The one door between Rust and the interpreter: the only file that attaches or detaches.
+//! The one door between Rust and the interpreter: the only file that attaches, detaches, or lets
+//! Python code run.
 //!
-//! Rule of the house: no thread waits for the interpreter while it holds a Rust lock, and none
-//! runs Python code or drops a Python object under one. So a Rust lock may be taken while
-//! attached: whoever holds it lets go soon, without needing the interpreter.
+//! Rules of the house:
+//! 1. No thread waits for the interpreter while it holds a Rust lock, and none runs Python code or
+//!    drops a Python object that may have a finalizer under one. So a Rust lock may be taken while
+//!    attached: whoever holds it lets go soon, without needing the interpreter.
+//! 2. Python code is entered through [`call`] (and [`release`], for finalizers). Before 3.14 a
+//!    thread that wants the interpreter while it is being finalized is ended by `pthread_exit`,
+//!    from deep inside, and that unwinds through our frames, which is undefined. A thread that
+//!    finds itself so ended hangs in here instead, as it does by itself from 3.14 on (gh-87135);
+//!    `PyO3` does the same where a thread re-attaches.
 
+use pyo3::ffi;
 use pyo3::marker::Ungil;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 /// Leaves the interpreter while `wait` runs. Everything that may block goes through here.
 #[expect(clippy::disallowed_methods, reason = "this file is the interpreter's door")]
@@ -21,4 +30,76 @@ where
 #[expect(clippy::disallowed_methods, reason = "this file is the interpreter's door")]
 pub(crate) fn try_attached<T>(work: impl FnOnce(Python<'_>) -> T) -> Option<T> {
     Python::try_attach(work)
+}
+
+/// The same functions as `PyO3`'s, declared as what they are before 3.14: able to unwind.
+#[cfg(unix)]
+mod unwinding {
+    use pyo3::ffi;
+
+    unsafe extern "C-unwind" {
+        pub(super) fn PyObject_Call(
+            callable: *mut ffi::PyObject,
+            args: *mut ffi::PyObject,
+            kwargs: *mut ffi::PyObject,
+        ) -> *mut ffi::PyObject;
+        pub(super) fn Py_DecRef(object: *mut ffi::PyObject);
+    }
+}
+#[cfg(not(unix))]
+use pyo3::ffi as unwinding;
+
+/// Hangs the thread if it is dropped: only an unwinding thread does that.
+struct HangInstead;
+
+impl Drop for HangInstead {
+    fn drop(&mut self) {
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+/// Calls a Python object.
+pub(crate) fn call<'py>(
+    callable: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let kwargs = kwargs.map_or(std::ptr::null_mut(), |kwargs| kwargs.as_ptr());
+    let hang = HangInstead;
+    // SAFETY: attached, by the `Bound`s; a live callable, tuple, and dict or null.
+    let result = unsafe { unwinding::PyObject_Call(callable.as_ptr(), args.as_ptr(), kwargs) };
+    std::mem::forget(hang);
+    // SAFETY: a new reference, or null with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(callable.py(), result) }
+}
+
+/// Calls a method of a Python object.
+pub(crate) fn call_method<'py, A>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+    args: A,
+) -> PyResult<Bound<'py, PyAny>>
+where
+    A: IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>>,
+    PyErr: From<A::Error>,
+{
+    call(&object.getattr(name)?, &args.into_pyobject(object.py())?, None)
+}
+
+/// Drops a reference that may be the last to something with a finalizer.
+pub(crate) fn release<T>(_py: Python<'_>, object: Py<T>) {
+    let object = object.into_ptr();
+    let hang = HangInstead;
+    // SAFETY: attached, by `_py`; the reference was ours and is given up here.
+    unsafe { unwinding::Py_DecRef(object) };
+    std::mem::forget(hang);
+}
+
+/// The error for a stored exception, chained to the exception being handled, as `raise` does.
+pub(crate) fn raised(py: Python<'_>, exception: &Bound<'_, PyAny>) -> PyErr {
+    // SAFETY: both are live objects, and an exception's type is an exception class.
+    unsafe { ffi::PyErr_SetObject(exception.get_type().as_ptr(), exception.as_ptr()) };
+    PyErr::fetch(py)
 }

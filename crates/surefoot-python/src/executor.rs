@@ -99,10 +99,17 @@ impl ExecutorCore {
         }
     }
 
-    /// Ties an executor to its pool; `None` leaves it to the standard library's code.
+    /// Ties an executor to its pool; `None` leaves it to the standard library's code. The pool that
+    /// it had is closed, unless that is to be left behind with all its locks: in a forked child.
     #[staticmethod]
-    fn attach(executor: &Bound<'_, Self>, pool: Option<&Bound<'_, PoolCore>>) {
-        executor.get().shared.store(pool.map(|pool| Arc::clone(&pool.get().shared)));
+    #[pyo3(signature = (executor, pool, *, leave_behind=false))]
+    fn attach(executor: &Bound<'_, Self>, pool: Option<&Bound<'_, PoolCore>>, leave_behind: bool) {
+        let pool = pool.map(|pool| Arc::clone(&pool.get().shared));
+        match executor.get().shared.swap(pool) {
+            Some(before) if leave_behind => std::mem::forget(before),
+            Some(before) => before.close(Closed::Shutdown),
+            None => {}
+        }
     }
 }
 

@@ -8,7 +8,11 @@ use surefoot_core::snapshot::Snapshot;
 use surefoot_core::window::Window;
 
 /// The fields of `PoolStats`.
-pub(crate) fn stats<'py>(py: Python<'py>, snapshot: &Snapshot, log: Option<&Log>) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn stats<'py>(
+    py: Python<'py>,
+    snapshot: &Snapshot,
+    log: Option<&Log>,
+) -> PyResult<Bound<'py, PyDict>> {
     let fields = PyDict::new(py);
     fields.set_item("limit", snapshot.limit)?;
     fields.set_item("cap", snapshot.cap)?;

@@ -15,6 +15,7 @@ use surefoot_core::regulator::{Readings, Regulator, Tick};
 use surefoot_core::sync::lock_std;
 use surefoot_core::window::Window;
 
+use crate::attach;
 use crate::attendant::Errand;
 use crate::future::FutureCore;
 use crate::process;
@@ -124,7 +125,7 @@ impl Shared {
     fn make_thread(self: &Arc<Self>, py: Python<'_>, index: usize) -> PyResult<()> {
         let entry = WorkerEntry::new(Arc::clone(self), index);
         let queue = WorkQueue::new(Arc::clone(self));
-        self.maker.bind(py).call_method1(intern!(py, "make"), (index, entry, queue))?;
+        attach::call_method(self.maker.bind(py), intern!(py, "make"), (index, entry, queue))?;
         Ok(())
     }
 
@@ -175,7 +176,8 @@ impl Shared {
                 return Ok(None);
             }
             let window = records::window(py, window)?;
-            executor.call_method1(intern!(py, "_AdaptiveThreadPoolExecutor__decide"), (window,))?.extract::<Option<usize>>()
+            let decide = intern!(py, "_AdaptiveThreadPoolExecutor__decide");
+            attach::call_method(&executor, decide, (window,))?.extract::<Option<usize>>()
         };
         match asked() {
             Ok(Some(limit)) => {

@@ -3,11 +3,12 @@
 //! The originals are kept on purpose: other packages replace `ThreadPoolExecutor.submit`, and
 //! [`Standard::is_submit_patched`] tells whether one did.
 
-use pyo3::call::PyCallArgs;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+
+use crate::attach;
 
 /// Objects of `concurrent.futures`, and what `surefoot.executor` hands in.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ impl Standard {
         all.push(executor.clone());
         all.push(function.clone());
         all.extend(args.iter());
-        self.executor.bind(py).getattr(intern!(py, "submit"))?.call(PyTuple::new(py, all)?, kwargs)
+        attach::call(&self.executor.bind(py).getattr(intern!(py, "submit"))?, &PyTuple::new(py, all)?, kwargs)
     }
 
     /// Logs at CRITICAL on `concurrent.futures`, as the standard worker does, with the exception.
@@ -71,17 +72,15 @@ impl Standard {
         self.log(py, intern!(py, "error"), args, error);
     }
 
-    fn log<'py>(
-        &self,
-        py: Python<'py>,
-        level: &Bound<'py, PyString>,
-        args: impl PyCallArgs<'py>,
-        error: PyErr,
-    ) {
+    fn log<'py, A>(&self, py: Python<'py>, level: &Bound<'py, PyString>, args: A, error: PyErr)
+    where
+        A: IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>>,
+        PyErr: From<A::Error>,
+    {
         let report = || {
             let kwargs = PyDict::new(py);
             kwargs.set_item(intern!(py, "exc_info"), error.into_value(py))?;
-            self.logger.bind(py).getattr(level)?.call(args, Some(&kwargs))
+            attach::call(&self.logger.bind(py).getattr(level)?, &args.into_pyobject(py)?, Some(&kwargs))
         };
         // A logger that raises must not end a worker; the interpreter prints what it raised.
         if let Err(error) = report() {

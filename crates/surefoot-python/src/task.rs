@@ -4,6 +4,8 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use crate::attach;
+
 /// A callable and its arguments.
 #[derive(Debug)]
 pub(crate) struct Task {
@@ -15,8 +17,14 @@ pub(crate) struct Task {
 impl Task {
     /// Makes the call. The arguments are gone when it returns, before anybody can see the result.
     pub(crate) fn call(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let kwargs = self.kwargs.as_ref().map(|kwargs| kwargs.bind(py));
-        let ended = self.function.bind(py).call(self.args.bind(py), kwargs);
+        let Self { function, args, kwargs } = self;
+        let ended =
+            attach::call(function.bind(py), args.bind(py), kwargs.as_ref().map(|kwargs| kwargs.bind(py)));
+        attach::release(py, function);
+        attach::release(py, args);
+        if let Some(kwargs) = kwargs {
+            attach::release(py, kwargs);
+        }
         ended.map(Bound::unbind)
     }
 

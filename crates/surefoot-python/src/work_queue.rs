@@ -97,8 +97,7 @@ impl WorkQueue {
             return Err(PyValueError::new_err("'timeout' must be a non-negative number"));
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
-        let deadline_ns =
-            timeout.map(|timeout_s| clock::now_ns().saturating_add((timeout_s * 1e9) as u64));
+        let deadline_ns = timeout.map(|timeout_s| clock::now_ns().saturating_add((timeout_s * 1e9) as u64));
         let mut pause = std::time::Duration::from_micros(100);
         loop {
             if let Some(item) = self.take(py)? {
@@ -151,10 +150,7 @@ impl WorkItem {
 
     /// `(fn, args, kwargs)`, as items have it from 3.14 on.
     #[getter]
-    fn task<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> Option<(Py<PyAny>, Py<PyTuple>, Bound<'py, PyDict>)> {
+    fn task<'py>(&self, py: Python<'py>) -> Option<(Py<PyAny>, Py<PyTuple>, Bound<'py, PyDict>)> {
         Some((self.function(py)?, self.args(py)?, self.kwargs(py)?))
     }
 

@@ -10,11 +10,15 @@
 //! Python function that does nothing whenever [`BREATH_NS`] have passed: entering one is where
 //! CPython looks whether somebody else wants to run, and on builds without a GIL whether the world
 //! is to stop.
+//!
+//! What the loop does besides the task itself is kept out of its stack frame (`inline(never)`): an
+//! idle worker's resident memory is mostly the stack pages that its deepest call touched.
 
 use std::sync::Arc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 use surefoot_core::clock;
 use surefoot_core::parker::Wake;
 use surefoot_core::pool::{Next, Retire, Worker};
@@ -48,10 +52,12 @@ impl WorkerEntry {
 #[pymethods]
 impl WorkerEntry {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
-        let standard = Standard::get(py)?;
+        let standard = Standard::get(py).inspect_err(|_| {
+            drop(self.shared.pool.start_failed(self.index, |_| false));
+        })?;
         let worker = self.shared.pool.enter(self.index, clocks::own_thread_id());
         let generation = process::generation();
-        Loop { shared: &self.shared, standard, worker, generation, has_left: false }.run(py);
+        Loop { shared: &self.shared, standard, worker, generation, has_permit: true }.run(py);
         Ok(())
     }
 }
@@ -80,7 +86,7 @@ struct Loop<'a> {
     standard: &'a Standard,
     worker: Worker,
     generation: u64,
-    has_left: bool,
+    has_permit: bool,
 }
 
 impl Loop<'_> {
@@ -108,19 +114,19 @@ impl Loop<'_> {
                 }
                 Next::Park => match self.wait(py) {
                     Waited::Woken { at_ns } => {
+                        self.has_permit = true;
                         self.worker.woken();
                         reading = Reading::now();
                         breathed_ns = reading.wall_ns;
                         attach_wait_ns = reading.wall_ns.saturating_sub(at_ns);
                     }
                     Waited::Retired => {
-                        self.has_left = true;
                         self.forget_thread(py);
                         return;
                     }
                 },
                 Next::Leave(action) => {
-                    self.has_left = true;
+                    self.has_permit = false;
                     self.shared.carry_out(py, action);
                     return;
                 }
@@ -128,33 +134,37 @@ impl Loop<'_> {
         }
     }
 
+    #[inline(never)]
     fn initialize(&self, py: Python<'_>) -> PyResult<()> {
         if let Some((initializer, args)) = &self.shared.initializer {
             let args = args.bind(py).try_iter()?.collect::<PyResult<Vec<_>>>()?;
-            initializer.bind(py).call1(pyo3::types::PyTuple::new(py, args)?)?;
+            attach::call(initializer.bind(py), &PyTuple::new(py, args)?, None)?;
         }
         Ok(())
     }
 
     /// Says that the pool is broken: the standard class marks it and fails what is queued.
+    #[inline(never)]
     fn leave_broken(mut self, py: Python<'_>) {
         let told = || {
             let executor = self.shared.executor.bind(py).call0()?;
             if !executor.is_none() {
-                executor.call_method0(intern!(py, "_initializer_failed"))?;
+                attach::call_method(&executor, intern!(py, "_initializer_failed"), ())?;
             }
             PyResult::Ok(())
         };
         if let Err(error) = told() {
             self.standard.critical(py, "Exception in worker", error);
         }
-        self.has_left = true;
+        self.has_permit = false;
         let action = self.shared.pool.lost(&self.worker);
         self.shared.carry_out(py, action);
     }
 
     /// Waits for a grant or for the end of the worker.
-    fn wait(&self, py: Python<'_>) -> Waited {
+    #[inline(never)]
+    fn wait(&mut self, py: Python<'_>) -> Waited {
+        self.has_permit = false;
         let (pool, worker) = (&self.shared.pool, &self.worker);
         let timeout_ns = self.shared.idle_timeout_ns;
         attach::detached(py, || {
@@ -212,6 +222,7 @@ impl Loop<'_> {
         })
     }
 
+    #[inline(never)]
     fn announce(&self, future: &Bound<'_, FutureCore>, ended: PyResult<Py<PyAny>>) -> Announced {
         let py = future.py();
         let ending = match ended {
@@ -225,11 +236,12 @@ impl Loop<'_> {
     }
 
     /// Runs an item of the standard library's kind, which ends its own future.
+    #[inline(never)]
     fn run_foreign(&self, item: Bound<'_, PyAny>, start: Reading, sample: Sample) -> Option<Reading> {
         let py = item.py();
         let ran = match &self.standard.worker_context {
-            Some(context) => item.call_method1(intern!(py, "run"), (context,)),
-            None => item.call_method0(intern!(py, "run")),
+            Some(context) => attach::call_method(&item, intern!(py, "run"), (context,)),
+            None => attach::call_method(&item, intern!(py, "run"), ()),
         };
         drop(item);
         let end = Reading::now();
@@ -244,6 +256,7 @@ impl Loop<'_> {
         Some(Reading::now())
     }
 
+    #[inline(never)]
     fn record(&self, start: Reading, end: Reading, sample: Sample, outcome: Outcome) {
         let cpu_ns = start.cpu_ns.zip(end.cpu_ns).map(|(start, end)| end.saturating_sub(start));
         let wall_ns = end.wall_ns.saturating_sub(start.wall_ns);
@@ -251,30 +264,33 @@ impl Loop<'_> {
     }
 
     /// Lets other threads run, if any wants to.
+    #[inline(never)]
     fn breathe(&self, py: Python<'_>) {
-        if let Err(error) = self.standard.breath.bind(py).call0() {
+        if let Err(error) = attach::call(self.standard.breath.bind(py), &PyTuple::empty(py), None) {
             // Somebody injected an exception between two tasks, where it has no future to go to.
             self.standard.critical(py, "Exception in worker", error);
         }
     }
 
     /// Takes the thread out of the executor's `_threads`: its name is free for the next one.
+    #[inline(never)]
     fn forget_thread(&self, py: Python<'_>) {
-        if let Err(error) = self.shared.maker.bind(py).call_method0(intern!(py, "forget_current")) {
+        if let Err(error) = attach::call_method(self.shared.maker.bind(py), intern!(py, "forget_current"), ())
+        {
             self.standard.critical(py, "Exception in worker", error);
         }
     }
 
     /// Ends a worker that finds itself in a forked child: its pool stayed in the parent.
     fn vanish(mut self) {
-        self.has_left = true;
+        self.has_permit = false;
     }
 }
 
 impl Drop for Loop<'_> {
     fn drop(&mut self) {
-        // A panic of ours ended the loop: the pool must not count on this worker.
-        if !self.has_left {
+        // A panic of ours ended the loop: the pool must not count on this worker any more.
+        if self.has_permit {
             self.shared.worker_lost(&self.worker);
         }
     }

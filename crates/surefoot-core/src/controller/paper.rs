@@ -56,9 +56,11 @@ impl Controller for Paper {
                 reason: "tasks wait, but beta says that they compute or fight for the GIL",
                 veto: Some(Veto::Gil),
             },
-            Some(_) if limit >= window.cap => {
-                Decision { limit: window.cap, reason: "tasks wait and block, but the cap is reached", veto: Some(Veto::Cap) }
-            }
+            Some(_) if limit >= window.cap => Decision {
+                limit: window.cap,
+                reason: "tasks wait and block, but the cap is reached",
+                veto: Some(Veto::Cap),
+            },
             Some(_) => Decision::hold(
                 limit.saturating_add(self.step_up).min(window.cap),
                 "tasks wait, and beta says that they block",

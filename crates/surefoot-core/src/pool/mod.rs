@@ -2,7 +2,8 @@
 
 mod state;
 
-#[cfg(test)]
+// Loom's types work inside of a model only.
+#[cfg(all(test, not(surefoot_loom)))]
 mod tests;
 
 use crate::ledger::PeriodSums;

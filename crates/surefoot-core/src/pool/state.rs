@@ -173,6 +173,10 @@ impl<T> State<T> {
 
     fn check(&self) {
         debug_assert!(self.starting + self.waking <= self.admitted, "a promise without a permit");
-        debug_assert_eq!(self.admitted + self.parked.len(), self.live, "a worker neither admitted nor parked");
+        debug_assert_eq!(
+            self.admitted + self.parked.len(),
+            self.live,
+            "a worker neither admitted nor parked"
+        );
     }
 }

@@ -19,10 +19,11 @@ use pyo3::exceptions::{PyException, PyOverflowError, PyRuntimeError, PyValueErro
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString};
+use pyo3::types::{PyList, PyString, PyTuple};
 use surefoot_core::clock;
 use surefoot_core::sync::lock_std;
 
+use crate::attach;
 use crate::standard::Standard;
 use crate::task::Task;
 use cell::{Begin, Cell, Phase};
@@ -91,9 +92,8 @@ impl FutureCore {
 
     fn start(slf: &Bound<'_, Self>) -> PyResult<Begin> {
         let told = intern!(slf.py(), "add_cancelled");
-        let (begin, _) = Self::change(slf, Cell::begin, |begin| {
-            matches!(begin, Begin::Cancelled).then_some(told)
-        })?;
+        let (begin, _) =
+            Self::change(slf, Cell::begin, |begin| matches!(begin, Begin::Cancelled).then_some(told))?;
         Ok(begin)
     }
 
@@ -127,7 +127,7 @@ impl FutureCore {
         };
         let condition = condition.bind(py).clone();
         drop(cell);
-        condition.call_method0(intern!(py, "acquire"))?;
+        attach::call_method(&condition, intern!(py, "acquire"), ())?;
         let mut cell = lock_std(&this.cell);
         let changed = change(&mut cell);
         let is_done = cell.phase.is_done();
@@ -139,16 +139,16 @@ impl FutureCore {
         let announce = || {
             if let (Some(told), Some(waiters)) = (told(&changed), waiters) {
                 for waiter in waiters {
-                    waiter.call_method1(told, (slf,))?;
+                    attach::call_method(&waiter, told, (slf,))?;
                 }
             }
             if is_done {
-                condition.call_method0(intern!(py, "notify_all"))?;
+                attach::call_method(&condition, intern!(py, "notify_all"), ())?;
             }
             PyResult::Ok(())
         };
         let announced = announce();
-        condition.call_method0(intern!(py, "release"))?;
+        attach::call_method(&condition, intern!(py, "release"), ())?;
         announced?;
         Ok((changed, true))
     }
@@ -166,7 +166,7 @@ impl FutureCore {
 
     fn invoke_callback(slf: &Bound<'_, Self>, callback: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
-        match callback.call1((slf,)) {
+        match attach::call(callback, &PyTuple::new(py, [slf])?, None) {
             Err(error) if error.is_instance_of::<PyException>(py) => {
                 Standard::get(py)?.callback_failed(py, slf.as_any(), error);
                 Ok(())
@@ -216,21 +216,16 @@ fn deadline_ns(timeout_s: f64) -> PyResult<u64> {
 /// the standard one would make the condition that we make later, if at all.
 fn new_instance<'py>(class: &Bound<'py, pyo3::types::PyType>) -> PyResult<Bound<'py, FutureCore>> {
     let py = class.py();
-    let empty = pyo3::types::PyTuple::empty(py);
+    let empty = PyTuple::empty(py);
     // SAFETY: `class` is a live type object, whose `tp_new` slot is filled for every heap type.
     let new = unsafe { (*class.as_type_ptr()).tp_new };
     let new = new.ok_or_else(|| PyRuntimeError::new_err("Future cannot be made"))?;
     // SAFETY: a `tp_new` is called with a type, a tuple and a dict or null, and returns a new
     // reference or null with an exception set.
-    let instance = unsafe { Bound::from_owned_ptr_or_err(py, new(class.as_type_ptr(), empty.as_ptr(), std::ptr::null_mut())) }?;
+    let instance = unsafe {
+        Bound::from_owned_ptr_or_err(py, new(class.as_type_ptr(), empty.as_ptr(), std::ptr::null_mut()))
+    }?;
     Ok(instance.cast_into::<FutureCore>()?)
-}
-
-/// The error for a stored exception, chained to the exception being handled, as `raise` does.
-fn raised(py: Python<'_>, exception: &Bound<'_, PyAny>) -> PyErr {
-    // SAFETY: both are live objects, and an exception's type is an exception class.
-    unsafe { pyo3::ffi::PyErr_SetObject(exception.get_type().as_ptr(), exception.as_ptr()) };
-    PyErr::fetch(py)
 }
 
 #[pymethods]
@@ -277,7 +272,7 @@ impl FutureCore {
         if let Some(exception) = &cell.exception {
             let exception = exception.bind(py).clone();
             drop(cell);
-            return Err(raised(py, &exception));
+            return Err(attach::raised(py, &exception));
         }
         Ok(cell.result.as_ref().map_or_else(|| py.None(), |result| result.clone_ref(py)))
     }
@@ -368,7 +363,11 @@ impl FutureCore {
             .find(|phase| phase.name() == state)
             .ok_or_else(|| PyValueError::new_err(format!("no state of a future: {state:?}")))?;
         lock_std(&self.cell).phase = phase;
-        if phase.is_done() { self.gate.open() } else { self.gate.shut() }
+        if phase.is_done() {
+            self.gate.open()
+        } else {
+            self.gate.shut()
+        }
         Ok(())
     }
 

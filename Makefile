@@ -1,0 +1,79 @@
+# Every word is described by its "## " text; `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := target/stamps
+RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock pyproject.toml
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYO3_PYTHON := $(abspath $(BIN)/python)
+
+.PHONY: help demo test lint rust-test model python-test matrix chaos bench bench-full docs build clean
+
+help: ## list these words
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: build ## run a real edge pipeline: sequential, naive, best static size, and ours
+	@$(BIN)/python -m pip install --quiet 'matplotlib>=3.8' || echo 'no matplotlib: the demo shows its figure as text'
+	$(BIN)/python -m surefoot.demo
+
+test: lint rust-test model python-test matrix ## everything that must hold, on every interpreter found
+
+lint: build $(STAMPS)/lint-tools ## rustfmt, clippy, ruff, mypy, stubtest
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(BIN)/ruff check python tests bench
+	$(BIN)/ruff format --check python tests bench
+	$(BIN)/mypy
+	MYPYPATH=python $(BIN)/python -m mypy.stubtest surefoot._core --allowlist tests/typing/stubtest-allowlist.txt
+
+rust-test: ## unit tests, properties and doc examples of the Rust crates
+	cargo test --workspace --locked --quiet --exclude surefoot-python
+
+model: ## loom models of the park, wake, retire and shutdown protocol
+	CARGO_TARGET_DIR=target/loom RUSTFLAGS="--cfg surefoot_loom" LOOM_MAX_PREEMPTIONS=2 \
+		cargo test --locked --quiet -p surefoot-core --profile model --test loom
+
+python-test: build $(STAMPS)/test-tools ## the pytest suite on the project's own interpreter
+	$(BIN)/python -m pytest -q tests bench/tests -m "not chaos"
+	$(BIN)/python -m pytest -q tests -m chaos
+
+matrix: $(STAMPS)/venv ## build and test on the other CPythons of this machine
+	$(BIN)/python tests/matrix.py --skip $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+
+bench: build ## compare with the standard pool, side by side, on this interpreter
+	$(BIN)/python -m bench --quick --out bench/out/records.jsonl
+
+bench-full: build ## the same at full length
+	$(BIN)/python -m bench --out bench/out/records.jsonl
+
+docs: $(STAMPS)/test-tools ## check the documentation's links and build the Rust docs
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet --document-private-items
+	$(BIN)/python -m pytest -q tests/test_docs.py
+
+build: $(STAMPS)/build ## build the extension (release) into the project's virtual environment
+
+$(STAMPS)/venv: tests/environment.py
+	$(PYTHON) tests/environment.py $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/build: $(STAMPS)/venv $(RUST)
+	$(BIN)/python -m pip install --quiet 'maturin>=1.9.4,<2'
+	$(BIN)/python -m maturin develop --release --locked --quiet
+	@touch $@
+
+$(STAMPS)/lint-tools: $(STAMPS)/venv pyproject.toml
+	$(BIN)/python -m pip install --quiet --group lint
+	@touch $@
+
+$(STAMPS)/test-tools: $(STAMPS)/venv pyproject.toml
+	$(BIN)/python -m pip install --quiet --group test
+	@touch $@
+
+clean: ## remove what was built
+	rm -rf target $(VENV) python/surefoot/*.so

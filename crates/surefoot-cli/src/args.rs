@@ -1,0 +1,307 @@
+//! The arguments, their defaults and their bounds.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+/// More threads than this are a slip of the pen, not a sweep.
+const THREADS_MAX: u32 = 32_768;
+/// Seconds mode: a window may grow to this many times its length until each thread could do two tasks.
+const STRETCH: f64 = 8.0;
+/// Tasks mode: how long a run may take unless told otherwise.
+const TASKS_SECONDS_MAX: f64 = 120.0;
+
+/// A thread pool for Python that finds its own size.
+#[derive(Debug, Parser)]
+#[command(name = "surefoot", version, about, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Find this device's saturation cliff: throughput and latency against the number of threads.
+    Cliff(CliffArgs),
+}
+
+/// A workload, one module each in `surefoot.workloads`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Workload {
+    /// 1,000 additions, then a sleep of 100 us.
+    Micro,
+    /// 10 ms of pure Python, then a sleep of 50 ms.
+    Stated,
+    /// A sleep of 50 ms.
+    Io,
+    /// 5 ms of pure Python.
+    Cpu,
+    /// A sensor over TCP, preprocessing, a small model, an HTTP call, a write to `SQLite`.
+    #[value(help = "A sensor over TCP, preprocessing, a small model, an HTTP call, a write to SQLite")]
+    Pipeline,
+}
+
+/// A pool to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Pool {
+    /// `concurrent.futures.ThreadPoolExecutor`.
+    #[value(help = "concurrent.futures.ThreadPoolExecutor")]
+    Standard,
+    /// `AdaptiveThreadPoolExecutor` with a constant limit: the number of threads asked for.
+    #[value(help = "AdaptiveThreadPoolExecutor with a constant limit: the number of threads asked for")]
+    Surefoot,
+    /// `AdaptiveThreadPoolExecutor` that chooses its limit; the number of threads is its cap.
+    #[value(help = "AdaptiveThreadPoolExecutor that chooses its limit; the number of threads is its cap")]
+    Adaptive,
+}
+
+/// The name on the command line, which is also the one in records.
+fn name_of(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(&name_of(self))
+    }
+}
+
+impl fmt::Display for Pool {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(&name_of(self))
+    }
+}
+
+/// Ascending counts without duplicates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Counts(pub(crate) Vec<u32>);
+
+#[derive(Debug, Args)]
+pub(crate) struct CliffArgs {
+    /// Numbers of threads: a list, or a range FIRST..LAST that doubles [default: 1..2048].
+    #[arg(long, value_name = "LIST", value_parser = counts)]
+    threads: Option<Counts>,
+
+    /// Numbers of cores, by affinity; those the machine does not have are left out.
+    #[arg(long, value_name = "LIST", value_parser = counts, default_value = "1,2,4")]
+    cores: Counts,
+
+    /// Workloads to run [default: all].
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    workloads: Option<Vec<Workload>>,
+
+    /// Pools to run them on.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "standard,surefoot")]
+    pools: Vec<Pool>,
+
+    /// Run exactly this many tasks instead of a time.
+    #[arg(long, value_name = "N", conflicts_with = "seconds", value_parser = clap::value_parser!(u32).range(1..))]
+    tasks: Option<u32>,
+
+    /// Measure each run for this long, after a warm-up [default: 1.5].
+    #[arg(long, value_name = "S", value_parser = positive)]
+    seconds: Option<f64>,
+
+    /// End the measurement of a run here, whatever was done [default: 8 x --seconds; 120 with --tasks].
+    #[arg(long, value_name = "S", value_parser = positive)]
+    seconds_max: Option<f64>,
+
+    /// Give up on a run after this long [default: two minutes more than it may measure].
+    #[arg(long, value_name = "S", value_parser = positive)]
+    timeout_s: Option<f64>,
+
+    /// Measure each point this often; the table shows medians.
+    #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeats: u32,
+
+    /// The Python interpreter to measure with [default: the one that runs this].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) python: Option<PathBuf>,
+
+    /// Append one JSON line per run to this file.
+    #[arg(long, value_name = "FILE.jsonl", default_value = "surefoot-cliff.jsonl")]
+    pub(crate) out: PathBuf,
+
+    /// Draw the figure as well (SVG, PNG or PDF by suffix) [default FILE: as --out, with .svg].
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    #[expect(clippy::option_option, reason = "clap's way to tell `--plot` from `--plot FILE` from neither")]
+    plot: Option<Option<PathBuf>>,
+
+    /// Print the result as one JSON object instead of tables.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// A first look: 1, 4, 16, 64, 256 threads, 0.4 s each, micro and cpu, unless given.
+    #[arg(long)]
+    pub(crate) quick: bool,
+}
+
+/// How long a run measures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Span {
+    /// Length of the window; of no effect if `tasks` is given.
+    pub(crate) seconds: f64,
+    pub(crate) seconds_max: f64,
+    pub(crate) tasks: Option<u32>,
+    /// When to give up on the process.
+    pub(crate) timeout_s: f64,
+}
+
+impl CliffArgs {
+    pub(crate) fn threads(&self) -> Vec<u32> {
+        match &self.threads {
+            Some(threads) => threads.0.clone(),
+            None if self.quick => vec![1, 4, 16, 64, 256],
+            None => (0..=11).map(|power| 1 << power).collect(),
+        }
+    }
+
+    pub(crate) fn cores(&self) -> &[u32] {
+        &self.cores.0
+    }
+
+    pub(crate) fn workloads(&self) -> Vec<Workload> {
+        match &self.workloads {
+            Some(workloads) => distinct(workloads),
+            None if self.quick => vec![Workload::Micro, Workload::Cpu],
+            None => Workload::value_variants().to_vec(),
+        }
+    }
+
+    pub(crate) fn pools(&self) -> Vec<Pool> {
+        distinct(&self.pools)
+    }
+
+    pub(crate) fn span(&self) -> Span {
+        let seconds = self.seconds.unwrap_or(if self.quick { 0.4 } else { 1.5 });
+        let longest = if self.tasks.is_some() { TASKS_SECONDS_MAX } else { STRETCH * seconds };
+        let seconds_max = self.seconds_max.unwrap_or(longest);
+        Span {
+            seconds: seconds.min(seconds_max),
+            seconds_max,
+            tasks: self.tasks,
+            timeout_s: self.timeout_s.unwrap_or(seconds_max + 120.0),
+        }
+    }
+
+    /// Where the figure goes, if one is wanted.
+    pub(crate) fn figure(&self) -> Option<PathBuf> {
+        let given = self.plot.as_ref()?;
+        Some(given.clone().unwrap_or_else(|| self.out.with_extension("svg")))
+    }
+}
+
+/// The values in the order given, each once.
+fn distinct<T: Copy + PartialEq>(values: &[T]) -> Vec<T> {
+    let mut kept = Vec::with_capacity(values.len());
+    for value in values {
+        if !kept.contains(value) {
+            kept.push(*value);
+        }
+    }
+    kept
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
+        _ => Err("expected a number of seconds above 0".to_owned()),
+    }
+}
+
+/// Reads `1,8,64`, `1..2048` (which doubles) or a mixture.
+fn counts(text: &str) -> Result<Counts, String> {
+    let mut values = Vec::new();
+    for part in text.split(',') {
+        match part.split_once("..") {
+            None => values.push(count(part)?),
+            Some((first, last)) => {
+                let (first, last) = (count(first)?, count(last)?);
+                if first > last {
+                    return Err(format!("the range {part} runs backwards"));
+                }
+                values.extend(
+                    std::iter::successors(Some(first), |value| value.checked_mul(2))
+                        .take_while(|v| *v <= last),
+                );
+            }
+        }
+    }
+    values.sort_unstable();
+    values.dedup();
+    Ok(Counts(values))
+}
+
+fn count(text: &str) -> Result<u32, String> {
+    match text.trim().parse() {
+        Ok(value) if (1..=THREADS_MAX).contains(&value) => Ok(value),
+        _ => Err(format!("expected whole numbers from 1 to {THREADS_MAX}, found {text:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<CliffArgs, clap::Error> {
+        let argv = ["surefoot", "cliff"].iter().chain(words);
+        Cli::try_parse_from(argv).map(|Cli { command: Command::Cliff(args) }| args)
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn the_defaults_are_the_documented_sweep() {
+        let args = parse(&[]).unwrap();
+        assert_eq!(args.threads(), [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048]);
+        assert_eq!(args.cores(), [1, 2, 4]);
+        assert_eq!(args.workloads().len(), 5);
+        assert_eq!(args.pools(), [Pool::Standard, Pool::Surefoot]);
+        assert_eq!(args.figure(), None);
+    }
+
+    #[test]
+    fn ranges_double_and_lists_are_sorted() {
+        assert_eq!(counts("8,1,8").unwrap().0, [1, 8]);
+        assert_eq!(counts("1..10").unwrap().0, [1, 2, 4, 8]);
+        assert_eq!(counts("3..12,1").unwrap().0, [1, 3, 6, 12]);
+        for bad in ["", "0", "x", "-1", "4..2", "1.5", "40000", "1,,2"] {
+            assert!(counts(bad).is_err(), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn explicit_values_win_over_quick() {
+        let args = parse(&["--quick", "--threads", "2", "--seconds", "1"]).unwrap();
+        assert_eq!(args.threads(), [2]);
+        assert!((args.span().seconds - 1.0).abs() < 1e-12);
+        assert_eq!(args.workloads(), [Workload::Micro, Workload::Cpu]);
+    }
+
+    #[test]
+    fn plot_may_name_its_file() {
+        assert_eq!(parse(&["--plot", "--out", "a.jsonl"]).unwrap().figure(), Some("a.svg".into()));
+        assert_eq!(parse(&["--plot", "b.png"]).unwrap().figure(), Some("b.png".into()));
+    }
+
+    #[test]
+    fn nonsense_is_a_usage_error() {
+        for words in [
+            &["--tasks", "5", "--seconds", "1"][..],
+            &["--tasks", "0"],
+            &["--seconds", "nan"],
+            &["--repeats", "0"],
+            &["--pools", "process"],
+            &["--workloads", "sleepy"],
+        ] {
+            assert_eq!(parse(words).unwrap_err().exit_code(), 2, "{words:?}");
+        }
+    }
+}

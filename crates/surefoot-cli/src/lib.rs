@@ -1,0 +1,50 @@
+//! The `surefoot` command line.
+//!
+//! A library, because it is linked into the Python extension and called from a Python process: [`run`] takes
+//! the arguments and returns an exit code, and never ends the process. It names no Python API; Python code
+//! runs in child processes only.
+//!
+//! One module per sub-command ([`cliff`]), and below them what they share: [`child`] runs one Python process,
+//! [`record`] is what a run leaves behind, [`statistics`] and [`curve`] reduce records, [`table`] shows them.
+
+mod args;
+mod child;
+mod cliff;
+mod clock;
+mod curve;
+mod interrupt;
+mod machine;
+mod plan;
+mod progress;
+mod record;
+mod statistics;
+mod stop;
+mod table;
+
+use std::path::Path;
+
+use clap::Parser;
+
+/// Runs the command line and returns its exit code.
+///
+/// `argv[0]` is the name of the program. `python` is the interpreter that measurements use unless the
+/// arguments name another one.
+///
+/// Exit codes: 0 success, 1 something failed, 2 bad arguments or something to install first, 130 interrupted.
+pub fn run(argv: &[String], python: &Path) -> i32 {
+    let cli = match args::Cli::try_parse_from(argv) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version arrive here too, with exit code 0. A closed output is no reason to fail.
+            let _ = error.print();
+            return error.exit_code();
+        }
+    };
+    let outcome = match cli.command {
+        args::Command::Cliff(options) => cliff::run(&options, python),
+    };
+    outcome.unwrap_or_else(|stop| {
+        eprintln!("surefoot: {}", stop.message);
+        stop.code
+    })
+}

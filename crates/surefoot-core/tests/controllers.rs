@@ -1,0 +1,115 @@
+//! What every controller guarantees, on random histories of windows.
+#![cfg(not(surefoot_loom))]
+
+use proptest::prelude::*;
+use surefoot_core::controller::{Controller, Fixed, Paper};
+use surefoot_core::decision::Decision;
+use surefoot_core::window::Window;
+
+/// What a window may say, apart from the limit, which follows from the decisions before.
+fn windows() -> impl Strategy<Value = Vec<Window>> {
+    let beta = prop::option::of(0.0..=1.0_f64);
+    let window = (0..100_usize, 0..1000_u64, beta, prop::option::of(0..u64::MAX));
+    let window = window.prop_map(|(queue_length, completions, beta_mean, workers_cpu_ns)| Window {
+        duration_ns: 500_000_000,
+        queue_length,
+        completions,
+        beta_mean,
+        workers_cpu_ns,
+        ..Window::default()
+    });
+    prop::collection::vec(window, 0..100)
+}
+
+/// `min_workers`, limit and cap of a pool at its start.
+fn bounds() -> impl Strategy<Value = (usize, usize, usize)> {
+    (1..1024_usize, 1..1024_usize, 1..1024_usize).prop_map(|(a, b, c)| {
+        let mut sorted = [a, b, c];
+        sorted.sort_unstable();
+        sorted.into()
+    })
+}
+
+fn paper() -> impl Strategy<Value = Paper> {
+    (0.0..=1.0_f64, 1..2000_usize, 0..2000_usize).prop_map(|(beta_threshold, step_up, step_down)| Paper {
+        beta_threshold,
+        step_up,
+        step_down,
+    })
+}
+
+/// Runs a controller over a history, each decision becoming the limit of the next window.
+fn decisions(
+    controller: &mut dyn Controller,
+    (min_workers, limit, cap): (usize, usize, usize),
+    windows: &[Window],
+) -> Vec<Decision> {
+    let mut limit = limit;
+    let decide = |window: &Window| {
+        let decision = controller.decide(&Window { limit, cap, min_workers, ..*window });
+        limit = decision.limit;
+        decision
+    };
+    windows.iter().map(decide).collect()
+}
+
+fn in_bounds((min_workers, _, cap): (usize, usize, usize), decisions: &[Decision]) -> bool {
+    decisions.iter().all(|decision| (min_workers..=cap).contains(&decision.limit))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn paper_stays_in_bounds(paper in paper(), bounds in bounds(), windows in windows()) {
+        let decisions = decisions(&mut { paper }, bounds, &windows);
+        prop_assert!(in_bounds(bounds, &decisions), "{decisions:?}");
+    }
+
+    #[test]
+    fn fixed_stays_where_it_is(bounds in bounds(), windows in windows()) {
+        let decisions = decisions(&mut Fixed, bounds, &windows);
+        prop_assert!(decisions.iter().all(|decision| decision.limit == bounds.1));
+    }
+
+    #[test]
+    fn equal_histories_give_equal_decisions(paper in paper(), bounds in bounds(), windows in windows()) {
+        for controllers in [
+            [&mut { paper } as &mut dyn Controller, &mut { paper }],
+            [&mut Fixed, &mut Fixed],
+        ] {
+            let [first, second] = controllers.map(|controller| decisions(controller, bounds, &windows));
+            prop_assert_eq!(first, second);
+        }
+    }
+
+    /// A veto says that the limit stays although tasks wait; it never comes with a change.
+    #[test]
+    fn paper_vetoes_only_rises(paper in paper(), bounds in bounds(), windows in windows()) {
+        let mut limit = bounds.1;
+        for (window, decision) in windows.iter().zip(decisions(&mut { paper }, bounds, &windows)) {
+            if decision.veto.is_some() {
+                prop_assert!(window.queue_length > 0);
+                prop_assert_eq!(decision.limit, limit);
+            }
+            limit = decision.limit;
+        }
+    }
+
+    /// An idle pool comes to rest, and what rests changes nothing any more.
+    #[test]
+    fn paper_comes_to_rest(paper in paper(), bounds in bounds()) {
+        let (min_workers, limit_at_first, cap) = bounds;
+        let mut paper = paper;
+        let idle = |limit| Window { limit, cap, min_workers, ..Window::default() };
+        let mut limit = limit_at_first;
+        for _ in min_workers..limit_at_first {
+            if paper.rests(&idle(limit)) {
+                break;
+            }
+            limit = paper.decide(&idle(limit)).limit;
+        }
+        prop_assert!(paper.rests(&idle(limit)));
+        prop_assert_eq!(paper.decide(&idle(limit)).limit, limit);
+    }
+}

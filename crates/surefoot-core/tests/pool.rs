@@ -1,0 +1,417 @@
+//! The pool against a model of its surroundings, on random histories.
+//!
+//! One thread plays all workers, so every history is a table of steps that proptest can shrink. A
+//! wake-up or a thread on its way is a thing of its own here: a step of its own delivers it, late
+//! or early. After each step the pool is compared with what the model knows, and the guarantees of
+//! the protocol's page are checked; at the end everything is let run until nothing moves.
+#![cfg(not(surefoot_loom))]
+
+use std::collections::VecDeque;
+use std::ptr;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use surefoot_core::parker::{Parker, Wake};
+use surefoot_core::pool::{Action, Bounds, Closed, Next, Pool, Retire, Worker};
+use surefoot_core::sample::{Outcome, Sample};
+
+/// One step. The numbers choose among what there is, modulo its count.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Submit,
+    /// A thread that was asked for enters.
+    Enter(usize),
+    StartFails(usize),
+    /// A wake-up arrives.
+    Deliver(usize),
+    /// A worker that is between two tasks asks for the next.
+    Next(usize),
+    Finish(usize, Outcome),
+    /// The wait of a worker times out.
+    TimeOut(usize),
+    /// The thread of a worker that is between two tasks dies.
+    Die(usize),
+    /// Somebody who may make threads comes by.
+    MakeThreads,
+    SetLimit(usize),
+    SetCap(usize, bool),
+    Withdraw,
+    Close(Closed),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let pick = 0..64_usize;
+    let outcome = prop::sample::select(&[Outcome::Done, Outcome::Failed, Outcome::Cancelled]);
+    let closed = prop::sample::select(&[Closed::Shutdown, Closed::Broken, Closed::Exit]);
+    prop_oneof![
+        12 => Just(Step::Submit),
+        8 => pick.clone().prop_map(Step::Enter),
+        1 => pick.clone().prop_map(Step::StartFails),
+        8 => pick.clone().prop_map(Step::Deliver),
+        16 => pick.clone().prop_map(Step::Next),
+        10 => (pick.clone(), outcome).prop_map(|(pick, outcome)| Step::Finish(pick, outcome)),
+        4 => pick.clone().prop_map(Step::TimeOut),
+        1 => pick.prop_map(Step::Die),
+        2 => Just(Step::MakeThreads),
+        2 => (0..9_usize).prop_map(Step::SetLimit),
+        1 => (0..9_usize, any::<bool>()).prop_map(|(cap, with_limit)| Step::SetCap(cap, with_limit)),
+        1 => Just(Step::Withdraw),
+        1 => closed.prop_map(Step::Close),
+    ]
+}
+
+fn bounds() -> impl Strategy<Value = Bounds> {
+    (1..4_usize, 1..6_usize, 0..3_usize).prop_map(|(min_workers, limit, room)| Bounds {
+        min_workers,
+        limit,
+        cap: limit + room,
+    })
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    /// Started or woken for the queue's sake, and has not asked for a task yet.
+    Coming,
+    /// Between two tasks.
+    Asking,
+    Running,
+    Parked,
+}
+
+struct Player {
+    worker: Worker,
+    state: State,
+}
+
+/// The pool and everything around it.
+struct Play {
+    pool: Pool<u32>,
+    min_workers: usize,
+    cap_max: usize,
+    closed: Option<Closed>,
+    /// Tasks submitted so far; the next one's number.
+    submitted: u32,
+    given_back: u64,
+    cancelled: u64,
+    ended: u64,
+    /// What the queue must hold.
+    queue: VecDeque<u32>,
+    /// Threads on their way.
+    starting: Vec<usize>,
+    /// Wake-ups on their way.
+    grants: Vec<Arc<Parker>>,
+    /// Somebody who may make threads was told, and has not come yet.
+    is_thread_needed: bool,
+    /// A thread could not be made, and nobody who may make one has asked since.
+    is_starved: bool,
+    players: Vec<Player>,
+}
+
+impl Play {
+    fn new(bounds: Bounds) -> Self {
+        Self {
+            pool: Pool::new(bounds),
+            min_workers: bounds.min_workers,
+            cap_max: bounds.cap,
+            closed: None,
+            submitted: 0,
+            given_back: 0,
+            cancelled: 0,
+            ended: 0,
+            queue: VecDeque::new(),
+            starting: Vec::new(),
+            grants: Vec::new(),
+            is_thread_needed: false,
+            is_starved: false,
+            players: Vec::new(),
+        }
+    }
+
+    fn note(&mut self, action: Action) {
+        match action {
+            Action::None => {}
+            Action::Grant(parker) => self.grants.push(parker),
+            Action::Start(index) => self.starting.push(index),
+            Action::NeedsThread => self.is_thread_needed = true,
+        }
+    }
+
+    /// The `pick`th player in one of the states, round and round.
+    fn pick(&self, states: &[State], pick: usize) -> Option<usize> {
+        let is_meant = |place: &usize| states.contains(&self.players[*place].state);
+        let places: Vec<usize> = (0..self.players.len()).filter(is_meant).collect();
+        (!places.is_empty()).then(|| places[pick % places.len()])
+    }
+
+    fn count(&self, state: State) -> usize {
+        self.players.iter().filter(|player| player.state == state).count()
+    }
+
+    fn is_granted(&self, place: usize) -> bool {
+        let parker = self.players[place].worker.parker();
+        self.grants.iter().any(|grant| ptr::eq(Arc::as_ptr(grant), parker))
+    }
+
+    fn live(&self) -> usize {
+        self.starting.len() + self.players.len()
+    }
+
+    /// Permits given out to somebody who has not asked for a task since.
+    fn promised(&self) -> usize {
+        self.starting.len() + self.grants.len() + self.count(State::Coming)
+    }
+
+    /// Permits given out.
+    fn admitted(&self) -> usize {
+        self.promised() + self.count(State::Asking) + self.count(State::Running)
+    }
+
+    /// Workers asleep that nobody is about to wake.
+    fn parked(&self) -> usize {
+        self.count(State::Parked) - self.grants.len()
+    }
+
+    /// Takes a grant that has arrived.
+    fn wake(&mut self, place: usize) {
+        let player = &mut self.players[place];
+        assert_eq!(player.state, State::Parked, "a worker that does not sleep was woken");
+        player.worker.woken();
+        player.state = State::Coming;
+    }
+
+    /// Carries out a step, if there is anything to carry it out on; whether there was.
+    fn step(&mut self, step: Step) -> bool {
+        let admitted_before = self.admitted();
+        let did = self.act(step).is_some();
+        self.check(admitted_before);
+        did
+    }
+
+    fn act(&mut self, step: Step) -> Option<()> {
+        match step {
+            Step::Submit => self.submit(),
+            Step::Enter(pick) => {
+                let index = take(&mut self.starting, pick)?;
+                self.players.push(Player { worker: self.pool.enter(index, None), state: State::Coming });
+            }
+            Step::StartFails(pick) => {
+                let index = take(&mut self.starting, pick)?;
+                self.start_failed(index);
+            }
+            Step::Deliver(pick) => {
+                let grant = take(&mut self.grants, pick)?;
+                grant.grant();
+                let is_its = |player: &Player| ptr::eq(Arc::as_ptr(&grant), player.worker.parker());
+                let place = self.players.iter().position(is_its).expect("a worker that left was woken");
+                assert_eq!(self.players[place].worker.parker().wait(Some(0)), Wake::Granted);
+                self.wake(place);
+            }
+            Step::Next(pick) => {
+                let place = self.pick(&[State::Coming, State::Asking], pick)?;
+                self.next(place);
+            }
+            Step::Finish(pick, outcome) => {
+                let place = self.pick(&[State::Running], pick)?;
+                self.pool.finish(&Sample::default(), outcome);
+                self.players[place].state = State::Asking;
+                *if outcome == Outcome::Cancelled { &mut self.cancelled } else { &mut self.ended } += 1;
+            }
+            Step::TimeOut(pick) => {
+                let place = self.pick(&[State::Parked], pick)?;
+                let is_last = self.closed.is_none() && self.live() <= self.min_workers;
+                let retire = self.pool.retire(&self.players[place].worker);
+                if self.is_granted(place) {
+                    assert_eq!(retire, Retire::Granted);
+                } else if is_last {
+                    assert_eq!(retire, Retire::Stay);
+                } else {
+                    assert_eq!(retire, Retire::Leave);
+                    self.players.remove(place);
+                }
+            }
+            Step::Die(pick) => {
+                let place = self.pick(&[State::Coming, State::Asking], pick)?;
+                let player = self.players.remove(place);
+                let action = self.pool.lost(&player.worker);
+                self.note(action);
+            }
+            Step::MakeThreads => self.make_threads(),
+            Step::SetLimit(limit) => {
+                let action = self.pool.set_limit(limit);
+                self.note(action);
+            }
+            Step::SetCap(cap, with_limit) => {
+                self.cap_max = self.cap_max.max(cap);
+                let action = self.pool.set_cap(cap, with_limit);
+                self.note(action);
+            }
+            Step::Withdraw => {
+                let task = self.pool.withdraw();
+                assert_eq!(task, self.queue.pop_front());
+                self.cancelled += u64::from(task.is_some());
+            }
+            Step::Close(why) => {
+                let action = self.pool.close(why);
+                self.note(action);
+                let stands = self.closed.filter(|&before| before != Closed::Shutdown);
+                self.closed = stands.or(Some(why));
+                assert_eq!(self.pool.closed(), self.closed);
+            }
+        }
+        Some(())
+    }
+
+    fn submit(&mut self) {
+        let task = self.submitted;
+        match self.pool.submit(task, 0) {
+            Ok(action) => {
+                assert_eq!(self.closed, None);
+                self.submitted += 1;
+                self.queue.push_back(task);
+                self.is_starved = false;
+                self.note(action);
+            }
+            Err(rejected) => assert_eq!((rejected.task, Some(rejected.closed)), (task, self.closed)),
+        }
+    }
+
+    fn start_failed(&mut self, index: usize) {
+        let newest = self.submitted.checked_sub(1);
+        let given_back = self.pool.start_failed(index, |&task| Some(task) == newest);
+        self.is_starved = true;
+        if self.live() == 0 && self.queue.back().copied() == newest {
+            assert_eq!(given_back, self.queue.pop_back());
+            self.given_back += u64::from(given_back.is_some());
+            return;
+        }
+        assert_eq!(given_back, None);
+        // A worker that was woken instead has its grant already.
+        let is_woken = |place: &usize| {
+            let Player { worker, state } = &self.players[*place];
+            *state == State::Parked && worker.parker().wait(Some(0)) == Wake::Granted
+        };
+        if let Some(place) = (0..self.players.len()).find(is_woken) {
+            self.wake(place);
+        }
+    }
+
+    fn next(&mut self, place: usize) {
+        let is_surplus = self.admitted() > self.pool.limit_and_cap().0;
+        match self.pool.next(&mut self.players[place].worker, 0) {
+            Next::Run { task, action, .. } => {
+                assert!(!is_surplus, "a task was given out beyond the limit");
+                assert_eq!(Some(task), self.queue.pop_front());
+                self.players[place].state = State::Running;
+                self.is_starved = false;
+                self.note(action);
+            }
+            Next::Park => {
+                assert!(is_surplus || (self.queue.is_empty() && self.closed.is_none()));
+                self.players[place].state = State::Parked;
+            }
+            Next::Leave(action) => {
+                assert!(!is_surplus && self.queue.is_empty() && self.closed.is_some());
+                self.players.remove(place);
+                self.note(action);
+            }
+        }
+    }
+
+    fn make_threads(&mut self) {
+        self.is_starved = false;
+        self.is_thread_needed = false;
+        while let Action::Start(index) = self.claim_start() {
+            self.starting.push(index);
+        }
+    }
+
+    fn claim_start(&mut self) -> Action {
+        match self.pool.claim_start() {
+            Action::Grant(parker) => {
+                self.grants.push(parker);
+                Action::None
+            }
+            action => action,
+        }
+    }
+
+    /// Compares the pool with what is known here, and checks what must hold between two steps.
+    fn check(&self, admitted_before: usize) {
+        let snapshot = self.pool.snapshot(0);
+        let (limit, running) = (snapshot.limit, self.count(State::Running));
+        assert_eq!(snapshot.workers_live, self.live());
+        assert_eq!(self.pool.workers_parked(), self.parked());
+        assert_eq!(snapshot.queue_length, self.queue.len());
+        assert_eq!(self.pool.is_idle(), self.queue.is_empty() && running == 0);
+
+        // G1, by the books: every task is in one place.
+        let tasks = snapshot.tasks;
+        assert_eq!(tasks.submitted, u64::from(self.submitted) - self.given_back);
+        assert_eq!(tasks.running, running as u64);
+        assert_eq!((tasks.done + tasks.failed, tasks.cancelled), (self.ended, self.cancelled));
+        let sum = self.queue.len() as u64 + tasks.running + tasks.done + tasks.failed + tasks.cancelled;
+        assert_eq!(tasks.submitted, sum);
+
+        // G2: if a task waits for which nobody is coming, and somebody could come, then somebody
+        // who will look again is on the way.
+        let is_short = self.queue.len() > self.promised() && self.admitted() < limit;
+        let could_start = self.live() < limit && !self.is_starved;
+        if is_short && (self.parked() > 0 || could_start) {
+            assert!(self.promised() > 0 || self.is_thread_needed, "a wake-up was lost");
+        }
+
+        // G3: more permits than the limit are only left over, or given out to leave.
+        assert!(limit >= 1 && limit <= snapshot.cap);
+        assert!(self.live() <= self.cap_max);
+        if self.admitted() > admitted_before && self.closed.is_none() {
+            assert!(self.admitted() <= limit);
+        }
+    }
+
+    /// Lets everything that can happen by itself happen, but for the end of tasks.
+    fn settle(&mut self) {
+        while (self.is_thread_needed || self.is_starved) && self.step(Step::MakeThreads)
+            || self.step(Step::Enter(0))
+            || self.step(Step::Deliver(0))
+            || self.step(Step::Next(0))
+        {}
+    }
+
+    /// Lets everything happen.
+    fn play_out(&mut self) {
+        self.settle();
+        // G4: as many tasks run at once as the limit allows, though none ends.
+        let running = self.count(State::Running);
+        let limit = self.pool.limit_and_cap().0;
+        assert!(running >= limit.min(running + self.queue.len()), "{running} run of {limit}");
+        while self.step(Step::Finish(0, Outcome::Done)) {
+            self.settle();
+        }
+        assert_eq!((self.queue.len(), self.count(State::Running)), (0, 0));
+        // G5: a closed pool is left by all.
+        self.step(Step::Close(Closed::Shutdown));
+        self.settle();
+        assert_eq!((self.live(), self.pool.workers_live()), (0, 0));
+    }
+}
+
+/// Takes out one of what there is.
+fn take<T>(things: &mut Vec<T>, pick: usize) -> Option<T> {
+    (!things.is_empty()).then(|| things.remove(pick % things.len()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_history_keeps_the_guarantees(
+        bounds in bounds(),
+        steps in prop::collection::vec(step(), 0..150),
+    ) {
+        let mut play = Play::new(bounds);
+        for step in steps {
+            play.step(step);
+        }
+        play.play_out();
+    }
+}

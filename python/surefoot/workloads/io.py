@@ -1,0 +1,31 @@
+"""Tasks that only wait: a sleep of 50 ms.
+
+Expected kind: I/O only. Throughput grows with the threads until waking them takes all of a processor.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from surefoot.workloads import Task
+
+KIND: Final = "I/O only"
+PARAMS: Final = {"sleep_s": 0.050}
+TASK_S_MIN: Final = 0.050
+GIL_S: Final = 0.00003
+
+
+@contextmanager
+def setup(threads: int) -> Iterator[Callable[[], Task]]:
+    """Prepare nothing."""
+    sleep_s = PARAMS["sleep_s"]
+
+    def task() -> None:
+        time.sleep(sleep_s)
+
+    yield lambda: task

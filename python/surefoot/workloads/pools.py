@@ -1,0 +1,45 @@
+"""The pools a workload can run on."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+__all__ = ["NAMES", "limit", "make", "workers_live"]
+
+NAMES = ("standard", "surefoot", "adaptive")
+
+
+def make(name: str, threads: int) -> ThreadPoolExecutor:
+    """Make a pool of at most ``threads`` workers.
+
+    ``standard`` is the standard library's pool, ``surefoot`` ours with a constant limit, ``adaptive`` ours
+    with the controller of the paper, which then chooses the limit.
+
+    Raises:
+        ValueError: If no pool has that name.
+        RuntimeError: If surefoot is switched off here, and so would be the standard pool under our name.
+    """
+    if name == "standard":
+        return ThreadPoolExecutor(max_workers=threads)
+    if name not in NAMES:
+        raise ValueError(f"unknown pool {name!r}: choose from {', '.join(NAMES)}")
+    from surefoot import AdaptiveThreadPoolExecutor
+    from surefoot.standard_pool import StandardThreadPoolExecutor
+
+    if issubclass(AdaptiveThreadPoolExecutor, StandardThreadPoolExecutor):
+        raise RuntimeError("surefoot is switched off here (SUREFOOT_DISABLE, or its extension cannot load)")
+    controller = "fixed" if name == "surefoot" else "paper"
+    return AdaptiveThreadPoolExecutor(max_workers=threads, controller=controller)
+
+
+def limit(pool: ThreadPoolExecutor, threads: int) -> int:
+    """Return how many workers the pool admits to tasks now."""
+    stats: Any = getattr(pool, "stats", None)
+    return int(stats().limit) if stats is not None else threads
+
+
+def workers_live(pool: ThreadPoolExecutor) -> int:
+    """Return how many threads the pool has now."""
+    stats: Any = getattr(pool, "stats", None)
+    return int(stats().workers_live) if stats is not None else len(pool._threads)
