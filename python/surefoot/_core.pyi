@@ -4,8 +4,26 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, ParamSpec, TypeVar, final
 
-P = ParamSpec("P")
-T = TypeVar("T")
+from typing_extensions import disjoint_base
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+__all__ = [
+    "ExecutorCore",
+    "ExitBell",
+    "FutureCore",
+    "IS_DEBUG_BUILD",
+    "Pool",
+    "WorkItem",
+    "WorkQueue",
+    "WorkerEntry",
+    "__version__",
+    "after_fork_in_child",
+    "configure",
+    "default_cap",
+    "run_cli",
+]
 
 __version__: str
 IS_DEBUG_BUILD: bool
@@ -15,12 +33,14 @@ def configure(future: type, breath: Callable[[], None], worker_context: object |
 def default_cap() -> tuple[int, str]: ...
 def run_cli(argv: list[str], python: str) -> int: ...
 
+@disjoint_base
 class ExecutorCore:
     def __new__(cls, *_args: Any, **_kwargs: Any) -> ExecutorCore: ...
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]: ...
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]: ...
     @staticmethod
     def attach(executor: ExecutorCore, pool: Pool | None, *, leave_behind: bool = False) -> None: ...
 
+@disjoint_base
 class FutureCore:
     def __new__(cls) -> FutureCore: ...
     _state: str
@@ -77,8 +97,6 @@ class Pool:
 
 @final
 class WorkQueue:
-    def __len__(self) -> int: ...
-    def __bool__(self) -> bool: ...
     def qsize(self) -> int: ...
     def empty(self) -> bool: ...
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None: ...
@@ -101,5 +119,9 @@ class WorkItem:
     def run(self, ctx: object | None = None) -> None: ...
 
 @final
+class ExitBell:
+    def put(self, item: object) -> None: ...
+
+@final
 class WorkerEntry:
-    def __call__(self) -> None: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> None: ...

@@ -32,8 +32,8 @@ class ThreadMaker:
         # Reentrant: starting a thread can run finalizers, which may submit to this pool.
         self._lock = threading.RLock()
 
-    def make(self, index: int, entry: Callable[[], None], queue: Any) -> None:
-        """Start the worker thread of ``index``.
+    def make(self, index: int, entry: Callable[[], None], bell: Any) -> None:
+        """Start the worker thread of ``index``; ``bell.put(None)`` is called at the interpreter's exit.
 
         Raises:
             RuntimeError: If the system gives no thread.
@@ -50,7 +50,7 @@ class ThreadMaker:
             self.threads.add(thread)
         # The standard library joins these threads before the interpreter exits.
         queues: Any = standard._threads_queues
-        queues[thread] = queue
+        queues[thread] = bell
 
     def forget_current(self) -> None:
         """Take the calling thread out of the set: it is about to end."""

@@ -66,7 +66,7 @@ pub(crate) fn call<'py>(
     args: &Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let kwargs = kwargs.map_or(std::ptr::null_mut(), |kwargs| kwargs.as_ptr());
+    let kwargs = kwargs.map_or(std::ptr::null_mut(), Bound::as_ptr);
     let hang = HangInstead;
     // SAFETY: attached, by the `Bound`s; a live callable, tuple, and dict or null.
     let result = unsafe { unwinding::PyObject_Call(callable.as_ptr(), args.as_ptr(), kwargs) };

@@ -56,9 +56,8 @@ impl ExecutorCore {
     /// instance representing the execution of the callable. Safe to call from any thread, also
     /// from a task of this pool.
     ///
-    /// Raises:
-    ///     RuntimeError: After ``shutdown()``, or while the interpreter exits.
-    ///     BrokenThreadPool: After a worker's initializer has failed.
+    /// Raises ``RuntimeError`` after ``shutdown()`` or while the interpreter exits, and
+    /// ``BrokenThreadPool`` after a worker's initializer has failed.
     #[pyo3(signature = (r#fn=Callable(None), /, *args, **kwargs), text_signature = "($self, fn, /, *args, **kwargs)")]
     fn submit<'py>(
         slf: &Bound<'py, Self>,

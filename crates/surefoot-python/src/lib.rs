@@ -18,12 +18,10 @@ mod task;
 mod work_queue;
 mod worker;
 
-use pyo3::prelude::*;
-
 /// The native half of surefoot.
-#[pymodule(gil_used = false)]
+#[pyo3::pymodule(gil_used = false)]
 mod _core {
-    use super::*;
+    use pyo3::prelude::*;
 
     #[pymodule_export]
     use super::capacity::default_cap;
@@ -38,7 +36,7 @@ mod _core {
     #[pymodule_export]
     use super::standard::configure;
     #[pymodule_export]
-    use super::work_queue::{WorkItem, WorkQueue};
+    use super::work_queue::{ExitBell, WorkItem, WorkQueue};
     #[pymodule_export]
     use super::worker::WorkerEntry;
 

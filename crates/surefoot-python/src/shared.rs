@@ -21,7 +21,7 @@ use crate::future::FutureCore;
 use crate::process;
 use crate::records;
 use crate::sensors::clocks;
-use crate::work_queue::WorkQueue;
+use crate::work_queue::ExitBell;
 use crate::worker::WorkerEntry;
 
 /// What waits in the queue.
@@ -124,8 +124,8 @@ impl Shared {
 
     fn make_thread(self: &Arc<Self>, py: Python<'_>, index: usize) -> PyResult<()> {
         let entry = WorkerEntry::new(Arc::clone(self), index);
-        let queue = WorkQueue::new(Arc::clone(self));
-        attach::call_method(self.maker.bind(py), intern!(py, "make"), (index, entry, queue))?;
+        let bell = ExitBell::new(self);
+        attach::call_method(self.maker.bind(py), intern!(py, "make"), (index, entry, bell))?;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! Real programs read its length, take items out and put their own in, so it answers as the
 //! standard library's `queue.SimpleQueue` of `_WorkItem` would.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -48,14 +48,6 @@ impl WorkQueue {
         self.shared.pool.queue_length()
     }
 
-    fn __len__(&self) -> usize {
-        self.shared.pool.queue_length()
-    }
-
-    fn __bool__(&self) -> bool {
-        true
-    }
-
     fn empty(&self) -> bool {
         self.shared.pool.queue_length() == 0
     }
@@ -68,7 +60,7 @@ impl WorkQueue {
         if bound.is_none() {
             // The standard library's way to have a worker look whether it must go. Ours look by
             // themselves, but for the end of the interpreter.
-            if py.import("concurrent.futures.thread")?.getattr("_shutdown")?.is_truthy()? {
+            if is_exiting(py)? {
                 self.shared.close(Closed::Exit);
             }
             return Ok(());
@@ -114,6 +106,40 @@ impl WorkQueue {
 
     fn get_nowait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         self.get(py, false, None)
+    }
+}
+
+/// Whether the standard library takes the interpreter to be exiting.
+fn is_exiting(py: Python<'_>) -> PyResult<bool> {
+    py.import("concurrent.futures.thread")?.getattr("_shutdown")?.is_truthy()
+}
+
+/// What the standard library rings when the interpreter exits, before it joins a worker.
+///
+/// It is kept beside the thread in a table that lives as long as the thread's object, which the
+/// pool's own set keeps; so it must not keep the pool.
+#[pyclass(frozen, module = "surefoot._core")]
+#[derive(Debug)]
+pub(crate) struct ExitBell {
+    shared: Weak<Shared>,
+}
+
+impl ExitBell {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::downgrade(shared) }
+    }
+}
+
+#[pymethods]
+impl ExitBell {
+    /// Has the pool take no more tasks. The item is the standard library's `None`.
+    fn put(&self, item: &Bound<'_, PyAny>) -> PyResult<()> {
+        if let Some(shared) = self.shared.upgrade()
+            && is_exiting(item.py())?
+        {
+            shared.close(Closed::Exit);
+        }
+        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@
 //! A task that never enters Python code (a C function) never offers the interpreter to others, and
 //! a worker that goes from one such task to the next would keep it for ever. So a worker calls a
 //! Python function that does nothing whenever [`BREATH_NS`] have passed: entering one is where
-//! CPython looks whether somebody else wants to run, and on builds without a GIL whether the world
+//! `CPython` looks whether somebody else wants to run, and on builds without a GIL whether the world
 //! is to stop.
 //!
 //! What the loop does besides the task itself is kept out of its stack frame (`inline(never)`): an

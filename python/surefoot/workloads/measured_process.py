@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import resource
 import sys
 import threading
@@ -77,9 +78,13 @@ def run_until_killed(pool: ThreadPoolExecutor, threads: int, load: Load, ledger:
     ledger.state(Fact.OPENED_NS, time.perf_counter_ns())
     gate.open()
 
+    supervisor = os.getppid()
     before, poll_s = 0, _POLL_S_MIN
     while True:
         time.sleep(poll_s)
+        if os.getppid() != supervisor:
+            # It died without killing us, and nobody else would.
+            os._exit(1)
         _state_pool(ledger, pool, threads)
         done = ledger.slots_used()
         per_poll = max(done - before, 1)

@@ -105,15 +105,15 @@ impl Cell {
         }
     }
 
-    /// Cancels; `Some` with what must be dropped if the state changed, `Err` if it is too late.
-    pub(super) fn cancel(&mut self) -> Result<Option<Option<Task>>, ()> {
+    /// Cancels, if it is not too late.
+    pub(super) fn cancel(&mut self) -> Cancel {
         match self.phase {
             Phase::Pending => {
                 self.phase = Phase::Cancelled;
-                Ok(Some(self.task.take()))
+                Cancel::Now(self.task.take())
             }
-            Phase::Cancelled | Phase::CancelledAndNotified => Ok(None),
-            Phase::Running | Phase::Finished => Err(()),
+            Phase::Cancelled | Phase::CancelledAndNotified => Cancel::Before,
+            Phase::Running | Phase::Finished => Cancel::TooLate,
         }
     }
 
@@ -135,4 +135,15 @@ pub(super) enum Begin {
     Run(Option<Task>),
     Cancelled,
     Unexpected(Phase),
+}
+
+/// What `cancel` did.
+#[derive(Debug)]
+pub(super) enum Cancel {
+    /// Cancelled, and this task must be dropped.
+    Now(Option<Task>),
+    /// It had been cancelled.
+    Before,
+    /// It runs or has ended.
+    TooLate,
 }

@@ -73,8 +73,7 @@ fn spin(is_done: impl Fn() -> bool) -> bool {
 fn sleep(word: &AtomicU32, timeout_ns: Option<u64>) {
     let timeout = timeout_ns.map(|left_ns| libc::timespec {
         tv_sec: libc::time_t::try_from(left_ns / 1_000_000_000).unwrap_or(libc::time_t::MAX),
-        // Below 10^9, so it fits whatever the type.
-        tv_nsec: (left_ns % 1_000_000_000) as libc::c_long,
+        tv_nsec: libc::c_long::try_from(left_ns % 1_000_000_000).unwrap_or(0),
     });
     let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     // SAFETY: `word` is a live, aligned 32-bit word, and `timeout` is null or points to a timespec

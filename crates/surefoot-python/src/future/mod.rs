@@ -26,7 +26,7 @@ use surefoot_core::sync::lock_std;
 use crate::attach;
 use crate::standard::Standard;
 use crate::task::Task;
-use cell::{Begin, Cell, Phase};
+use cell::{Begin, Cancel, Cell, Phase};
 use gate::Gate;
 
 pub(crate) use cell::Ending;
@@ -208,8 +208,8 @@ fn deadline_ns(timeout_s: f64) -> PyResult<u64> {
         return Err(PyOverflowError::new_err("timestamp too large to convert to C PyTime_t"));
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded just above")]
-    let timeout_ns = (timeout_s.max(0.0) * 1e9) as u64;
-    Ok(clock::now_ns().saturating_add(timeout_ns))
+    let wait_ns = (timeout_s.max(0.0) * 1e9) as u64;
+    Ok(clock::now_ns().saturating_add(wait_ns))
 }
 
 /// Makes an instance of `class`, which derives from [`FutureCore`], without calling `__init__`:
@@ -220,11 +220,10 @@ fn new_instance<'py>(class: &Bound<'py, pyo3::types::PyType>) -> PyResult<Bound<
     // SAFETY: `class` is a live type object, whose `tp_new` slot is filled for every heap type.
     let new = unsafe { (*class.as_type_ptr()).tp_new };
     let new = new.ok_or_else(|| PyRuntimeError::new_err("Future cannot be made"))?;
-    // SAFETY: a `tp_new` is called with a type, a tuple and a dict or null, and returns a new
-    // reference or null with an exception set.
-    let instance = unsafe {
-        Bound::from_owned_ptr_or_err(py, new(class.as_type_ptr(), empty.as_ptr(), std::ptr::null_mut()))
-    }?;
+    // SAFETY: a `tp_new` is called with a type, a tuple and a dict or null, while attached.
+    let instance = unsafe { new(class.as_type_ptr(), empty.as_ptr(), std::ptr::null_mut()) };
+    // SAFETY: it returned a new reference, or null with an exception set.
+    let instance = unsafe { Bound::from_owned_ptr_or_err(py, instance) }?;
     Ok(instance.cast_into::<FutureCore>()?)
 }
 
@@ -236,11 +235,11 @@ impl FutureCore {
     }
 
     fn cancel(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        let (cancelled, _) = Self::change(slf, Cell::cancel, |_| None)?;
-        match cancelled {
-            Err(()) => return Ok(false),
-            Ok(None) => {}
-            Ok(Some(task)) => {
+        let (cancel, _) = Self::change(slf, Cell::cancel, |_| None)?;
+        match cancel {
+            Cancel::TooLate => return Ok(false),
+            Cancel::Before => {}
+            Cancel::Now(task) => {
                 drop(task);
                 Self::invoke_callbacks(slf)?;
             }
@@ -335,13 +334,11 @@ impl FutureCore {
         if phase != Phase::Finished {
             return Ok(format!("{head}>"));
         }
-        Ok(match exception {
-            Some(error) => format!("{head} raised {}>", error.get_type().name()?),
-            None => {
-                let result = result.unwrap_or_else(|| py.None().into_bound(py));
-                format!("{head} returned {}>", result.get_type().name()?)
-            }
-        })
+        if let Some(error) = exception {
+            return Ok(format!("{head} raised {}>", error.get_type().name()?));
+        }
+        let result = result.unwrap_or_else(|| py.None().into_bound(py));
+        Ok(format!("{head} returned {}>", result.get_type().name()?))
     }
 
     #[getter(_state)]
@@ -364,9 +361,9 @@ impl FutureCore {
             .ok_or_else(|| PyValueError::new_err(format!("no state of a future: {state:?}")))?;
         lock_std(&self.cell).phase = phase;
         if phase.is_done() {
-            self.gate.open()
+            self.gate.open();
         } else {
-            self.gate.shut()
+            self.gate.shut();
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ pub(crate) fn own_cpu_ns() -> Option<u64> {
 /// CPU time of all `thread_ids` together; threads that are gone count nothing. `None` where other
 /// threads' clocks cannot be read.
 #[cfg(target_os = "linux")]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere there is nothing to read")]
 pub(crate) fn cpu_ns_of(thread_ids: &[u64]) -> Option<u64> {
     let clock_of = |&thread_id: &u64| {
         let thread_id = libc::clockid_t::try_from(thread_id).ok()?;
