@@ -269,6 +269,7 @@ def run_record(**changes):
         "threads": 1,
         "tasks_per_s": 10.0,
         "wall_ms_p99": 1.0,
+        "is_truncated": False,
         "interpreter": {"version": "3.13.0", "is_gil_enabled": True},
     }
     return {**record, **changes}
@@ -294,7 +295,7 @@ def test_plot_reads_the_newest_sweep_and_skips_failures(tmp_path):
 def test_plot_curves_are_medians_in_ascending_threads():
     free = {"version": "3.14.0", "is_gil_enabled": False}
     runs = [
-        run_record(threads=8, tasks_per_s=30.0, wall_ms_p99=None),
+        run_record(threads=8, tasks_per_s=30.0, wall_ms_p99=None, is_truncated=True),
         run_record(threads=1, tasks_per_s=10.0),
         run_record(threads=8, tasks_per_s=50.0, wall_ms_p99=4.0),
         run_record(interpreter=free),
@@ -303,6 +304,7 @@ def test_plot_curves_are_medians_in_ascending_threads():
     assert first.threads == (1, 8)
     assert first.tasks_per_s == (10.0, 40.0)
     assert first.wall_ms_p99 == (1.0, 4.0)
+    assert first.is_truncated == (False, True)
     assert second.interpreter == "3.14.0t"
 
 

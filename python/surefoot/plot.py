@@ -46,6 +46,7 @@ class Curve:
         threads: Ascending.
         tasks_per_s: Throughput, one per entry of ``threads``.
         wall_ms_p99: 99th percentile of the wall time of a task; ``None`` where no task ended.
+        is_truncated: Whether a run was cut short; such points are drawn hollow.
     """
 
     workload: str
@@ -55,6 +56,7 @@ class Curve:
     threads: tuple[int, ...]
     tasks_per_s: tuple[float, ...]
     wall_ms_p99: tuple[float | None, ...]
+    is_truncated: tuple[bool, ...]
 
 
 def read(path: Path, sweep: int | None = None) -> list[dict[str, Any]]:
@@ -106,6 +108,7 @@ def _curve(key: tuple[str, str, int, str], by_threads: Mapping[int, list[Mapping
         threads=threads,
         tasks_per_s=tuple(statistics.median(run["tasks_per_s"] for run in by_threads[n]) for n in threads),
         wall_ms_p99=tuple(_median_of_known(run["wall_ms_p99"] for run in by_threads[n]) for n in threads),
+        is_truncated=tuple(any(run["is_truncated"] for run in by_threads[n]) for n in threads),
     )
 
 
@@ -163,6 +166,13 @@ def _draw_workload(
         throughput.plot(curve.threads, curve.tasks_per_s, label=_label(curve, drawn), **look)
         known = [(n, ms) for n, ms in zip(curve.threads, curve.wall_ms_p99, strict=True) if ms is not None]
         latency.plot([n for n, _ in known], [ms for _, ms in known], **look)
+        hollow = {**look, "linestyle": "none", "markerfacecolor": "white", "zorder": 3}
+        points = list(zip(curve.threads, curve.tasks_per_s, curve.wall_ms_p99, strict=True))
+        cut = [point for point, is_cut in zip(points, curve.is_truncated, strict=True) if is_cut]
+        throughput.plot([n for n, _, _ in cut], [rate for _, rate, _ in cut], **hollow)
+        latency.plot(
+            [n for n, _, ms in cut if ms is not None], [ms for _, _, ms in cut if ms is not None], **hollow
+        )
     ticks = sorted({n for curve in drawn for n in curve.threads})
     for axes in (throughput, latency):
         axes.set_xscale("log", base=2)
@@ -219,7 +229,10 @@ def _caption(records: Sequence[Mapping[str, Any]]) -> str:
     machines = {record["machine"]["cpu_model"] for record in records}
     kernels = {record["machine"]["kernel"] for record in records}
     versions = {f"{r['interpreter']['implementation']} {r['interpreter']['version']}" for r in records}
-    return "; ".join(", ".join(sorted(part)) for part in (machines, kernels, versions))
+    parts = [", ".join(sorted(part)) for part in (machines, kernels, versions)]
+    if any(record["is_truncated"] for record in records):
+        parts.append("hollow: cut short, rough")
+    return "; ".join(parts)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::args::{Pool, Workload};
 use crate::plan::Run;
 use crate::record::Measurement;
-use crate::statistics::{self, Shape};
+use crate::statistics::{self, Rate, Shape};
 
 /// One number of threads; medians over the repeats.
 #[derive(Clone, Debug, Serialize)]
@@ -55,8 +55,14 @@ pub(crate) fn curves(measured: &[(Run, Measurement)]) -> Vec<Curve> {
         .map(|((workload, cores, pool), by_threads)| {
             let points: Vec<Point> =
                 by_threads.into_iter().filter_map(|(threads, runs)| point(threads, &runs)).collect();
-            let rates: Vec<(u32, f64)> =
-                points.iter().map(|point| (point.threads, point.tasks_per_s)).collect();
+            let rates: Vec<Rate> = points
+                .iter()
+                .map(|point| Rate {
+                    threads: point.threads,
+                    tasks_per_s: point.tasks_per_s,
+                    is_truncated: point.is_truncated,
+                })
+                .collect();
             let shape = statistics::shape(&rates);
             Curve {
                 workload,

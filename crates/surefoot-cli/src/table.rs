@@ -179,7 +179,7 @@ mod tests {
             knee_threads: None,
             loss_percent: None,
             is_cliff: None,
-            shape: statistics::shape(rates),
+            shape: statistics::shape(&statistics::whole(rates)),
         }
     }
 
