@@ -343,7 +343,9 @@ impl FutureCore {
 
     #[getter(_state)]
     fn state<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
-        match lock_std(&self.cell).phase {
+        // Not in the `match`: the lock would be held while a name is interned, which may detach.
+        let phase = lock_std(&self.cell).phase;
+        match phase {
             Phase::Pending => intern!(py, "PENDING"),
             Phase::Running => intern!(py, "RUNNING"),
             Phase::Cancelled => intern!(py, "CANCELLED"),
