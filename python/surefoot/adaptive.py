@@ -14,6 +14,7 @@ from concurrent.futures import thread as standard
 from typing import Any
 
 from surefoot import _core
+from surefoot.condition import Condition
 from surefoot.controllers import Controller, FixedController, PaperController
 from surefoot.futures import Future
 from surefoot.options import ControllerChoice, Options, whole_workers
@@ -299,6 +300,7 @@ def _breath() -> None:
 
 _core.configure(
     Future,
+    Condition,
     _breath,
     standard.WorkerContext(None, ()) if hasattr(standard, "WorkerContext") else None,
 )

@@ -27,5 +27,6 @@ pub mod pool;
 pub mod regulator;
 pub mod sample;
 pub mod snapshot;
+pub mod spin;
 pub mod sync;
 pub mod window;

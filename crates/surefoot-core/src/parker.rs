@@ -35,6 +35,11 @@ impl Parker {
         self.thread.unpark();
     }
 
+    /// Whether a grant is there to be taken; for polling before a wait.
+    pub fn is_granted(&self) -> bool {
+        self.granted.load(Ordering::Relaxed)
+    }
+
     fn take_grant(&self) -> bool {
         // Acquire: pairs with the Release store in `grant`. Nothing is written without a grant, so
         // that no `false` races with the `true` of a grant.

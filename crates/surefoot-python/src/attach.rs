@@ -12,18 +12,22 @@
 //!    `PyO3` does the same where a thread re-attaches.
 
 use pyo3::ffi;
-use pyo3::marker::Ungil;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
+
+use crate::handover;
 
 /// Leaves the interpreter while `wait` runs. Everything that may block goes through here.
 #[expect(clippy::disallowed_methods, reason = "this file is the interpreter's door")]
 pub(crate) fn detached<T, F>(py: Python<'_>, wait: F) -> T
 where
-    F: Ungil + FnOnce() -> T,
-    T: Ungil,
+    F: Send + FnOnce() -> T,
+    T: Send,
 {
-    py.detach(wait)
+    py.detach(|| {
+        handover::detached();
+        wait()
+    })
 }
 
 /// Attaches a thread of ours that is no Python thread; `None` while the interpreter goes down.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyTypeError};
+use pyo3::exceptions::{PyAttributeError, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -31,71 +31,12 @@ pub(crate) struct ExecutorCore {
     shared: ArcSwapOption<Shared>,
 }
 
-/// The first argument of `submit`, or that there is none.
-struct Callable<'py>(Option<Bound<'py, PyAny>>);
-
-impl<'py> FromPyObject<'_, 'py> for Callable<'py> {
-    type Error = PyErr;
-
-    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        Ok(Self(Some(object.to_owned())))
-    }
-}
-
 #[pymethods]
 impl ExecutorCore {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         Self::default()
-    }
-
-    /// Submits a callable to be executed with the given arguments.
-    ///
-    /// Schedules the callable to be executed as ``fn(*args, **kwargs)`` and returns a Future
-    /// instance representing the execution of the callable. Safe to call from any thread, also
-    /// from a task of this pool.
-    ///
-    /// Raises ``RuntimeError`` after ``shutdown()`` or while the interpreter exits, and
-    /// ``BrokenThreadPool`` after a worker's initializer has failed.
-    #[pyo3(signature = (r#fn=Callable(None), /, *args, **kwargs), text_signature = "($self, fn, /, *args, **kwargs)")]
-    fn submit<'py>(
-        slf: &Bound<'py, Self>,
-        r#fn: Callable<'py>,
-        args: &Bound<'py, PyTuple>,
-        kwargs: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let Some(function) = r#fn.0 else {
-            return Err(PyTypeError::new_err(
-                "ThreadPoolExecutor.submit() missing 1 required positional argument: 'fn'",
-            ));
-        };
-        let standard = Standard::get(py)?;
-        let shared = slf.get().shared.load();
-        let Some(shared) = &*shared else {
-            return standard.call_submit(slf.as_any(), &function, args, kwargs);
-        };
-        if standard.is_submit_patched(py)? {
-            return standard.call_submit(slf.as_any(), &function, args, kwargs);
-        }
-        let task = Task {
-            function: function.unbind(),
-            args: args.clone().unbind(),
-            kwargs: kwargs.map(|kwargs| kwargs.clone().unbind()),
-        };
-        let future = FutureCore::with_task(py, standard, task)?;
-        let item = Item::Task(future.clone().unbind());
-        match shared.submit(py, item, clock::now_ns()) {
-            Ok(()) => Ok(future.into_any()),
-            Err(Refusal { item, why }) => {
-                drop(item);
-                Err(match why {
-                    Why::Closed(closed) => refused(slf, standard, closed)?,
-                    Why::NoThread(error) => error,
-                })
-            }
-        }
     }
 
     /// Ties an executor to its pool; `None` leaves it to the standard library's code. The pool that
@@ -108,6 +49,41 @@ impl ExecutorCore {
             Some(before) if leave_behind => std::mem::forget(before),
             Some(before) => before.close(Closed::Shutdown),
             None => {}
+        }
+    }
+}
+
+impl ExecutorCore {
+    /// `submit`, called through [`crate::submit`].
+    pub(crate) fn submit<'py>(
+        slf: &Bound<'py, Self>,
+        function: &Bound<'py, PyAny>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let standard = Standard::get(py)?;
+        let shared = slf.get().shared.load();
+        let shared = match &*shared {
+            Some(shared) if !standard.is_submit_patched(py)? => shared,
+            _ => return standard.call_submit(slf.as_any(), function, &args, kwargs.as_ref()),
+        };
+        let task = Task {
+            function: function.clone().unbind(),
+            args: args.unbind(),
+            kwargs: kwargs.map(Bound::unbind),
+        };
+        let future = FutureCore::with_task(py, standard, task)?;
+        let item = Item::Task(future.clone().unbind());
+        match shared.submit(py, item, clock::now_ns()) {
+            Ok(()) => Ok(future.into_any()),
+            Err(Refusal { item, why }) => {
+                drop(item);
+                Err(match why {
+                    Why::Closed(closed) => refused(slf, standard, closed)?,
+                    Why::NoThread(error) => error,
+                })
+            }
         }
     }
 }

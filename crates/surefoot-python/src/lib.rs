@@ -9,11 +9,13 @@ mod capacity;
 mod command_line;
 mod executor;
 mod future;
+mod handover;
 mod process;
 mod records;
 mod sensors;
 mod shared;
 mod standard;
+mod submit;
 mod task;
 mod work_queue;
 mod worker;
@@ -42,6 +44,7 @@ mod _core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::submit::install(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("IS_DEBUG_BUILD", cfg!(debug_assertions))
     }

@@ -18,6 +18,7 @@ pub(crate) struct Standard {
     pub(crate) invalid_state_error: Py<PyAny>,
     pub(crate) broken_thread_pool: Py<PyAny>,
     pub(crate) queue_empty: Py<PyAny>,
+    /// `surefoot.condition.Condition`.
     pub(crate) make_condition: Py<PyAny>,
     executor: Py<PyType>,
     submit: Py<PyAny>,
@@ -94,6 +95,7 @@ impl Standard {
 pub(crate) fn configure(
     py: Python<'_>,
     future: Py<PyType>,
+    condition: Py<PyAny>,
     breath: Py<PyAny>,
     worker_context: Option<Py<PyAny>>,
 ) -> PyResult<()> {
@@ -106,7 +108,7 @@ pub(crate) fn configure(
         invalid_state_error: base.getattr("InvalidStateError")?.unbind(),
         broken_thread_pool: thread.getattr("BrokenThreadPool")?.unbind(),
         queue_empty: py.import("queue")?.getattr("Empty")?.unbind(),
-        make_condition: py.import("threading")?.getattr("Condition")?.unbind(),
+        make_condition: condition,
         submit: executor.getattr("submit")?.unbind(),
         executor: executor.unbind(),
         logger: base.getattr("LOGGER")?.unbind(),

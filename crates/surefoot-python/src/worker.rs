@@ -23,9 +23,11 @@ use surefoot_core::clock;
 use surefoot_core::parker::Wake;
 use surefoot_core::pool::{Next, Retire, Worker};
 use surefoot_core::sample::{Outcome, Sample};
+use surefoot_core::spin::Spinner;
 
 use crate::attach;
 use crate::future::{Announced, Ending, FutureCore};
+use crate::handover;
 use crate::process;
 use crate::sensors::clocks;
 use crate::shared::{Item, Shared};
@@ -34,6 +36,9 @@ use crate::standard::Standard;
 /// How long a worker runs tasks before it offers the interpreter. Not critical: a fiftieth of the
 /// default switch interval, and a call of 40 ns each 100 us is not to be seen.
 const BREATH_NS: u64 = 100_000;
+
+/// Shorter than any thread is off its core: a switch away and back takes several microseconds.
+const BLIP_NS: u64 = 1_000;
 
 /// The target of a worker's thread.
 #[pyclass(frozen, module = "surefoot._core")]
@@ -57,7 +62,15 @@ impl WorkerEntry {
         })?;
         let worker = self.shared.pool.enter(self.index, clocks::own_thread_id());
         let generation = process::generation();
-        Loop { shared: &self.shared, standard, worker, generation, has_permit: true }.run(py);
+        Loop {
+            shared: &self.shared,
+            standard,
+            worker,
+            generation,
+            has_permit: true,
+            spinner: Spinner::default(),
+        }
+        .run(py);
         Ok(())
     }
 }
@@ -73,6 +86,19 @@ impl Reading {
     fn now() -> Self {
         Self { wall_ns: clock::now_ns(), cpu_ns: clocks::own_cpu_ns() }
     }
+
+    /// A reading at the end of what started at `start`. The CPU clock costs a system call, some
+    /// 200 ns; the wall clock does not. A thread that went on within [`BLIP_NS`] was on its core
+    /// all the while, so its CPU time is the wall time.
+    fn after(start: Self) -> Self {
+        let wall_ns = clock::now_ns();
+        let passed_ns = wall_ns.saturating_sub(start.wall_ns);
+        let cpu_ns = match start.cpu_ns {
+            Some(cpu_ns) if passed_ns < BLIP_NS => Some(cpu_ns + passed_ns),
+            _ => clocks::own_cpu_ns(),
+        };
+        Self { wall_ns, cpu_ns }
+    }
 }
 
 /// What a wait ended with.
@@ -87,6 +113,7 @@ struct Loop<'a> {
     worker: Worker,
     generation: u64,
     has_permit: bool,
+    spinner: Spinner,
 }
 
 impl Loop<'_> {
@@ -167,7 +194,12 @@ impl Loop<'_> {
         self.has_permit = false;
         let (pool, worker) = (&self.shared.pool, &self.worker);
         let timeout_ns = self.shared.idle_timeout_ns;
-        attach::detached(py, || {
+        let spins = self.spinner.is_worth_it();
+        let began_ns = clock::now_ns();
+        let waited = attach::detached(py, || {
+            if spins {
+                handover::poll(|| worker.parker().is_granted());
+            }
             loop {
                 match worker.parker().wait(timeout_ns) {
                     Wake::Granted => break,
@@ -182,7 +214,9 @@ impl Loop<'_> {
                 }
             }
             Waited::Woken { at_ns: clock::now_ns() }
-        })
+        });
+        self.spinner.waited(clock::now_ns() - began_ns);
+        waited
     }
 
     /// Runs an item that was `next`; the reading after it, or `None` if this is a forked child.
@@ -208,7 +242,7 @@ impl Loop<'_> {
             }
         };
         let ended = task.call(py);
-        let end = Reading::now();
+        let end = Reading::after(start);
         if process::generation() != self.generation {
             self.announce(future, ended);
             return None;

@@ -61,6 +61,9 @@ pub(crate) enum Ending {
     Raised(Py<PyAny>),
 }
 
+/// The callbacks that were added, in order; none is usual.
+pub(super) type Callbacks = Option<Py<PyList>>;
+
 #[derive(Debug, Default)]
 pub(super) struct Cell {
     pub(super) phase: Phase,
@@ -68,7 +71,7 @@ pub(super) struct Cell {
     pub(super) task: Option<Task>,
     pub(super) result: Option<Py<PyAny>>,
     pub(super) exception: Option<Py<PyAny>>,
-    pub(super) callbacks: Option<Py<PyList>>,
+    pub(super) callbacks: Callbacks,
     /// Made when somebody asks for `_waiters`.
     pub(super) waiters: Option<Py<PyList>>,
     /// Made when somebody asks for `_condition`; from then on every change of state is made while
@@ -77,8 +80,8 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    /// Ends the future; gives the ending back if it had ended before.
-    pub(super) fn finish(&mut self, ending: Ending) -> Result<(), (Phase, Ending)> {
+    /// Ends the future and returns the callbacks; gives the ending back if it had ended before.
+    pub(super) fn finish(&mut self, ending: Ending) -> Result<Callbacks, (Phase, Ending)> {
         if self.phase.is_done() {
             return Err((self.phase, ending));
         }
@@ -87,7 +90,7 @@ impl Cell {
             Ending::Raised(error) => self.exception = Some(error),
         }
         self.phase = Phase::Finished;
-        Ok(())
+        Ok(self.callbacks.take())
     }
 
     /// Starts the call, or acknowledges that it was cancelled.
@@ -110,7 +113,7 @@ impl Cell {
         match self.phase {
             Phase::Pending => {
                 self.phase = Phase::Cancelled;
-                Cancel::Now(self.task.take())
+                Cancel::Now(self.task.take(), self.callbacks.take())
             }
             Phase::Cancelled | Phase::CancelledAndNotified => Cancel::Before,
             Phase::Running | Phase::Finished => Cancel::TooLate,
@@ -140,8 +143,8 @@ pub(super) enum Begin {
 /// What `cancel` did.
 #[derive(Debug)]
 pub(super) enum Cancel {
-    /// Cancelled, and this task must be dropped.
-    Now(Option<Task>),
+    /// Cancelled: this task must be dropped, and these must be called.
+    Now(Option<Task>, Callbacks),
     /// It had been cancelled.
     Before,
     /// It runs or has ended.

@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use pyo3::prelude::*;
 use surefoot_core::clock;
+use surefoot_core::spin::{self, Spinner};
 
 use crate::attach;
+use crate::handover;
 
 const SHUT: u32 = 0;
 const AWAITED: u32 = 1;
@@ -42,6 +44,21 @@ impl Gate {
     /// # Errors
     /// What a signal handler raised meanwhile, such as `KeyboardInterrupt`.
     pub(super) fn wait(&self, py: Python<'_>, deadline_ns: Option<u64>) -> PyResult<bool> {
+        thread_local! {
+            static SPINNER: Spinner = Spinner::default();
+        }
+        let began_ns = clock::now_ns();
+        let is_open = SPINNER.with(|spinner| {
+            spinner.is_worth_it()
+                && deadline_ns.is_none_or(|deadline_ns| deadline_ns > began_ns + spin::SPIN_NS)
+                && attach::detached(py, || handover::poll(|| self.is_open()))
+        });
+        let waited = if is_open { Ok(true) } else { self.sleep_until_open(py, deadline_ns) };
+        SPINNER.with(|spinner| spinner.waited(clock::now_ns() - began_ns));
+        waited
+    }
+
+    fn sleep_until_open(&self, py: Python<'_>, deadline_ns: Option<u64>) -> PyResult<bool> {
         loop {
             if self.is_open() {
                 return Ok(true);
@@ -51,9 +68,6 @@ impl Gate {
                 return Ok(false);
             }
             attach::detached(py, || {
-                if spin(|| self.is_open()) {
-                    return;
-                }
                 let seen = self.0.compare_exchange(SHUT, AWAITED, Ordering::Relaxed, Ordering::Relaxed);
                 if seen != Err(OPEN) {
                     sleep(&self.0, left_ns);
@@ -62,11 +76,6 @@ impl Gate {
             py.check_signals()?;
         }
     }
-}
-
-/// Polls for a moment before a sleep: a wake-up across cores takes longer than a short task.
-fn spin(is_done: impl Fn() -> bool) -> bool {
-    is_done()
 }
 
 #[cfg(target_os = "linux")]

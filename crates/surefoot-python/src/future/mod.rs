@@ -26,7 +26,7 @@ use surefoot_core::sync::lock_std;
 use crate::attach;
 use crate::standard::Standard;
 use crate::task::Task;
-use cell::{Begin, Cancel, Cell, Phase};
+use cell::{Begin, Callbacks, Cancel, Cell, Phase};
 use gate::Gate;
 
 pub(crate) use cell::Ending;
@@ -80,14 +80,22 @@ impl FutureCore {
         };
         let (ended, with_condition) =
             Self::change(slf, |cell| cell.finish(ending), |ended| ended.is_ok().then_some(told))?;
-        if let Err((phase, ending)) = ended {
-            drop(ending);
-            let message = format!("{}: {}", phase.name(), slf.repr()?);
-            let error = Standard::get(py)?.invalid_state_error.bind(py).call1((message,))?;
-            return Err(PyErr::from_value(error));
-        }
-        let with_callbacks = Self::invoke_callbacks(slf)?;
+        let callbacks = match ended {
+            Ok(callbacks) => callbacks,
+            Err((phase, ending)) => {
+                drop(ending);
+                return Err(Self::invalid_state(slf, phase)?);
+            }
+        };
+        let with_callbacks = callbacks.is_some();
+        Self::invoke_callbacks(slf, callbacks)?;
         Ok(if with_condition || with_callbacks { Announced::ToSomebody } else { Announced::ToNobody })
+    }
+
+    fn invalid_state(slf: &Bound<'_, Self>, phase: Phase) -> PyResult<PyErr> {
+        let message = format!("{}: {}", phase.name(), slf.repr()?);
+        let error = Standard::get(slf.py())?.invalid_state_error.bind(slf.py()).call1((message,))?;
+        Ok(PyErr::from_value(error))
     }
 
     fn start(slf: &Bound<'_, Self>) -> PyResult<Begin> {
@@ -153,15 +161,12 @@ impl FutureCore {
         Ok((changed, true))
     }
 
-    /// Calls the callbacks in the order they were added; says whether there were any.
-    fn invoke_callbacks(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        let py = slf.py();
-        let callbacks = lock_std(&slf.get().cell).callbacks.take();
-        let Some(callbacks) = callbacks else { return Ok(false) };
-        for callback in callbacks.into_bound(py) {
+    /// Calls the callbacks in the order they were added.
+    fn invoke_callbacks(slf: &Bound<'_, Self>, callbacks: Callbacks) -> PyResult<()> {
+        for callback in callbacks.into_iter().flat_map(|callbacks| callbacks.into_bound(slf.py())) {
             Self::invoke_callback(slf, &callback)?;
         }
-        Ok(true)
+        Ok(())
     }
 
     fn invoke_callback(slf: &Bound<'_, Self>, callback: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -239,9 +244,9 @@ impl FutureCore {
         match cancel {
             Cancel::TooLate => return Ok(false),
             Cancel::Before => {}
-            Cancel::Now(task) => {
+            Cancel::Now(task, callbacks) => {
                 drop(task);
-                Self::invoke_callbacks(slf)?;
+                Self::invoke_callbacks(slf, callbacks)?;
             }
         }
         Ok(true)
