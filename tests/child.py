@@ -1,7 +1,7 @@
 """Run a piece of Python in a process of its own, with a time limit.
 
-Whatever may hang, crash or end the interpreter is tested here: the parent survives it, shows what the child printed,
-and on a hang lets faulthandler write every thread's stack before the child is killed.
+Whatever may hang, crash or end the interpreter is tested here: the parent survives it, shows what the child
+printed, and on a hang lets faulthandler write every thread's stack before the child is killed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class Ended:
 class Child:
     """A running child; `with` makes sure that it is gone at the end."""
 
-    def __init__(self, code: str, *parts: str, env: dict[str, str] | None = None, flags: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, code: str, *parts: str, env: dict[str, str] | None = None, flags: tuple[str, ...] = ()
+    ) -> None:
         source = "\n".join(textwrap.dedent(part) for part in (*parts, code))
         self.source = source
         self.process = subprocess.Popen(
@@ -73,18 +75,30 @@ class Child:
                 self.process.kill()
                 out, err = self.process.communicate()
             hang = Ended(self.process.returncode, out, err)
-            raise AssertionError(f"the child hung for {limit_s} s\n{hang}\n--- source\n{self.source}") from None
+            raise AssertionError(
+                f"the child hung for {limit_s} s\n{hang}\n--- source\n{self.source}"
+            ) from None
         return Ended(self.process.returncode, out, err)
 
 
-def run(code: str, *parts: str, limit_s: float = LIMIT_S, env: dict[str, str] | None = None, flags: tuple[str, ...] = ()) -> Ended:
+def run(
+    code: str,
+    *parts: str,
+    limit_s: float = LIMIT_S,
+    env: dict[str, str] | None = None,
+    flags: tuple[str, ...] = (),
+) -> Ended:
     """Run `parts` and `code`, joined, to the end, whatever the end is."""
     with Child(code, *parts, env=env, flags=flags) as child:
         return child.ended(limit_s)
 
 
 def run_clean(
-    code: str, *parts: str, limit_s: float = LIMIT_S, env: dict[str, str] | None = None, flags: tuple[str, ...] = ()
+    code: str,
+    *parts: str,
+    limit_s: float = LIMIT_S,
+    env: dict[str, str] | None = None,
+    flags: tuple[str, ...] = (),
 ) -> Ended:
     """Run it and require the exit code 0 and nothing on stderr."""
     end = run(code, *parts, limit_s=limit_s, env=env, flags=flags)

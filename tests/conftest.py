@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # so that tests import child.py, kinds.py and patience.py by name
+sys.path.insert(
+    0, str(Path(__file__).parent)
+)  # so that tests import child.py, kinds.py and patience.py by name
 
 import kinds
 from patience import HANG_S, await_event
@@ -18,7 +20,9 @@ faulthandler.enable()
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "chaos: random mixtures of everything; SUREFOOT_CHAOS_TASKS sets how much")
+    config.addinivalue_line(
+        "markers", "chaos: random mixtures of everything; SUREFOOT_CHAOS_TASKS sets how much"
+    )
     config.addinivalue_line("markers", "slow: takes more than about ten seconds")
 
 
@@ -74,7 +78,7 @@ def pools():
 
 
 class Gate:
-    """A task that stops at the gate until it is opened: how tests keep workers busy for exactly as long as they need."""
+    """A task that stops here until the gate is opened: workers stay busy as long as a test needs."""
 
     def __init__(self):
         self.open = threading.Event()

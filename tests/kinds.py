@@ -1,7 +1,7 @@
 """The pools under test.
 
-A test that states what every thread pool does runs on the standard pool too: if the standard pool fails it, the test
-is wrong. `SUREFOOT_TEST_STANDARD_ONLY=1` runs that half alone, without the extension.
+A test that states what every thread pool does runs on the standard pool too: if that fails it, the test is wrong.
+`SUREFOOT_TEST_STANDARD_ONLY=1` runs that half alone, without the extension.
 """
 
 from __future__ import annotations
@@ -52,14 +52,20 @@ class Kind:
 
         return Future
 
-    def new(self, *args: Any, cls: type[ThreadPoolExecutor] | None = None, **kwargs: Any) -> ThreadPoolExecutor:
+    def new(
+        self, *args: Any, cls: type[ThreadPoolExecutor] | None = None, **kwargs: Any
+    ) -> ThreadPoolExecutor:
         """A pool of this kind; `cls` is a class derived from `self.cls`."""
         return (cls or self.cls)(*args, **{**self.options, **kwargs})
 
     @property
     def source(self) -> str:
         """Source that defines `Base` and `Pool(...)` in a child process."""
-        module, name = ("surefoot", "AdaptiveThreadPoolExecutor") if self.ours else ("concurrent.futures", "ThreadPoolExecutor")
+        module, name = (
+            ("surefoot", "AdaptiveThreadPoolExecutor")
+            if self.ours
+            else ("concurrent.futures", "ThreadPoolExecutor")
+        )
         return (
             f"from {module} import {name} as Base\n"
             f"OPTIONS = {self.options!r}\n"

@@ -1,7 +1,7 @@
 """Waiting for what has no event of its own.
 
-A thread that has exited, a worker that has gone back to sleep or a freed object signals nobody, so these few facts
-are polled. The limit only turns a hang into a failure; no test measures time with it.
+A thread that has exited, a worker that has gone back to sleep or a freed object signals nobody, so these few
+facts are polled. The limit only turns a hang into a failure; no test measures time with it.
 """
 
 from __future__ import annotations

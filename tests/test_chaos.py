@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import logging
 import os
 import random
@@ -70,7 +71,8 @@ class Round:
         try:
             future = self.pool.submit(self.body, number, how)
         except RuntimeError as error:
-            assert str(error) == "cannot schedule new futures after shutdown"
+            if str(error) != "cannot schedule new futures after shutdown":
+                raise
             return False
         if how > 0.9:
             future.add_done_callback(self.spoiled)
@@ -94,12 +96,15 @@ class Round:
                 waited_for = self.futures[number]
                 try:
                     waited_for.result(HANG_S)
-                except BaseException as error:  # noqa: BLE001 - whatever the task raised
-                    assert not isinstance(error, TimeoutError), "a task did not end"
+                except concurrent.futures.TimeoutError:
+                    raise
+                except BaseException:  # whatever the task raised
+                    continue
 
     def run(self):
         threads = [
-            threading.Thread(target=self.submitter, args=(first, self.dice.random())) for first in range(SUBMITTERS)
+            threading.Thread(target=self.submitter, args=(first, self.dice.random()))
+            for first in range(SUBMITTERS)
         ]
         for thread in threads:
             thread.start()
@@ -146,7 +151,9 @@ def test_every_future_ends_exactly_once(kind, capsys):
             options = {"interval_s": dice.choice([0.002, 0.5])} if kind.ours else {}
             if kind.ours and dice.random() < 0.3:
                 options["idle_timeout_s"] = dice.choice([0.0, 0.001])
-            one = Round(kind.new(dice.choice([1, 2, 3, 8, 16]), **options), dice, min(ROUND, tasks - done or 1))
+            one = Round(
+                kind.new(dice.choice([1, 2, 3, 8, 16]), **options), dice, min(ROUND, tasks - done or 1)
+            )
             one.run()
             one.check()
             if kind.ours:

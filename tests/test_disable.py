@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-import kinds
 import pytest
 
 import child
+import kinds
 
 pytestmark = pytest.mark.skipif(kinds.STANDARD_ONLY, reason="SUREFOOT_TEST_STANDARD_ONLY=1")
 
@@ -25,8 +25,8 @@ DISABLED = {"SUREFOOT_DISABLE": "1"}
 def test_disabled(adaptive):
     code = """
     import concurrent.futures, queue
-    for kwargs in ({}, {"controller": "fixed"}, dict(min_workers=2, controller="paper", interval_s=1.0, beta_threshold=0.5,
-                                                     idle_timeout_s=1.0)):
+    every = dict(min_workers=2, controller="paper", interval_s=1.0, beta_threshold=0.5, idle_timeout_s=1.0)
+    for kwargs in ({}, {"controller": "fixed"}, every):
         with Base(3, "prefix", **kwargs) as pool:
             assert isinstance(pool, concurrent.futures.ThreadPoolExecutor)
             assert "ThreadPoolExecutor" in type(pool).__name__
@@ -63,7 +63,11 @@ def test_disabled_and_asked_for_figures(adaptive):
 
 def test_disabled_and_wrong_options(adaptive):
     code = """
-    for wrong, error in (({"interval_s": 0}, ValueError), ({"no_such_option": 1}, TypeError), ({"max_workers": 0}, ValueError)):
+    for wrong, error in (
+        ({"interval_s": 0}, ValueError),
+        ({"no_such_option": 1}, TypeError),
+        ({"max_workers": 0}, ValueError),
+    ):
         try:
             Base(**wrong)
         except error:
@@ -79,11 +83,13 @@ def test_not_disabled(adaptive, value):
     with Base(1) as pool:
         print(type(pool.submit(int)) is concurrent.futures.Future, log.getvalue() == "")
     """
-    assert child.run_clean(code, LISTEN, adaptive.source, env={"SUREFOOT_DISABLE": value}).lines == ["False True"]
+    assert child.run_clean(code, LISTEN, adaptive.source, env={"SUREFOOT_DISABLE": value}).lines == [
+        "False True"
+    ]
 
 
 def test_sub_interpreter(adaptive):
-    """The extension cannot load there; the pool works all the same, and the main interpreter's stays native."""
+    """The extension cannot load there; the pool works all the same, and the main one stays native."""
     del adaptive
     inside = """
 import io, logging, sys
@@ -101,7 +107,9 @@ for _ in range(2):
 print("inside", len(log.getvalue().strip().splitlines()), flush=True)
 """
     if sys.version_info >= (3, 14):
-        run = "from concurrent import interpreters\none = interpreters.create()\none.exec(INSIDE)\none.close()"
+        run = (
+            "from concurrent import interpreters\none = interpreters.create()\none.exec(INSIDE)\none.close()"
+        )
     elif sys.version_info >= (3, 13):
         run = (
             "import _interpreters\none = _interpreters.create()\n"
@@ -109,7 +117,7 @@ print("inside", len(log.getvalue().strip().splitlines()), flush=True)
         )
     else:
         run = (
-            "import _xxsubinterpreters as interpreters\none = interpreters.create()\n"
+            "import _xxsubinterpreters as interpreters\none = interpreters.create(isolated=False)\n"
             "interpreters.run_string(one, INSIDE)\ninterpreters.destroy(one)"
         )
     code = f"""

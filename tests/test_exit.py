@@ -132,9 +132,17 @@ def test_os_exit_ends_at_once(kind, where):
     assert (end.code, end.lines, end.err) == (3, ["x"], "")
 
 
-@pytest.mark.parametrize("wait_for", ["future.result()", "future.exception()", "future.result(1000)",
-                                      "concurrent.futures.wait([future])", "next(concurrent.futures.as_completed([future]))",
-                                      "next(pool.map(lambda _: gate.wait(), [1]))"])
+@pytest.mark.parametrize(
+    "wait_for",
+    [
+        "future.result()",
+        "future.exception()",
+        "future.result(1000)",
+        "concurrent.futures.wait([future])",
+        "next(concurrent.futures.as_completed([future]))",
+        "next(pool.map(lambda _: gate.wait(), [1]))",
+    ],
+)
 def test_ctrl_c_interrupts_the_wait(kind, wait_for):
     code = f"""
     import concurrent.futures
@@ -265,7 +273,9 @@ def test_new_pool_while_the_interpreter_exits(kind):
             print(error)
         pool.shutdown()
     """
-    assert child.run_clean(code, kind.source, GATE).lines == ["cannot schedule new futures after interpreter shutdown"]
+    assert child.run_clean(code, kind.source, GATE).lines == [
+        "cannot schedule new futures after interpreter shutdown"
+    ]
 
 
 @pytest.mark.parametrize("daemon", [True, False], ids=["daemon", "ordinary"])
@@ -289,8 +299,39 @@ def test_threads_submit_while_the_interpreter_exits(kind, daemon):
         child.run_clean(code, kind.source, GATE)
 
 
+def test_exit_while_a_controller_decides(adaptive):
+    """A controller written in Python is being asked while the interpreter goes down."""
+    code = """
+    class Controller:
+        def decide(self, window):
+            started.set()
+            sum(range(50_000))
+            return window.limit
+    pool = Pool(4, controller=Controller(), interval_s=0.001)
+    for _ in range(4):
+        pool.submit(gate.wait)
+    pool.submit(int)
+    started.wait()
+    gate.set()
+    """
+    for _ in range(10):
+        child.run_clean(code, adaptive.source, GATE)
+
+
+def test_exit_with_a_pool_still_controlled(ours):
+    """A dropped pool whose workers are still busy as the interpreter exits."""
+    code = """
+    def chain(left):
+        return left and sum(range(20_000))
+    Pool(2, interval_s=0.001).map(chain, range(500))
+    gc.collect()
+    """
+    for _ in range(5):
+        child.run_clean(code, ours.source, GATE)
+
+
 def test_hack_that_clears_the_registry(kind):
-    """Some clear `_threads` and `_threads_queues` to skip the joins at exit; workers that end anyway must not crash."""
+    """Some clear `_threads` and `_threads_queues` to skip the joins at exit."""
     code = """
     pool = Pool(2)
     pool.submit(blocked)

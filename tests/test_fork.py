@@ -174,6 +174,7 @@ def test_process_pools_under_a_thread_pool(kind):
     """bpo-45021: a task that submits for ever while the main thread makes process pools by fork."""
     code = """
     import concurrent.futures, multiprocessing
+    fork = multiprocessing.get_context("fork")
     stop = threading.Event()
     def submit(pool):
         if not stop.is_set():
@@ -181,7 +182,7 @@ def test_process_pools_under_a_thread_pool(kind):
     with Pool(1) as pool:
         pool.submit(submit, pool)
         for _ in range(8):
-            with concurrent.futures.ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as workers:
+            with concurrent.futures.ProcessPoolExecutor(1, fork) as workers:
                 workers.submit(tuple).result(50)
         stop.set()
     print("ok")

@@ -6,14 +6,15 @@ import concurrent.futures
 import sys
 import threading
 
-import kinds
 import pytest
 
 import child
+import kinds
 from patience import HANG_S
 
 pytestmark = pytest.mark.skipif(
-    not kinds.is_free_threaded(), reason=f"{sys.implementation.name} {sys.version.split()[0]} runs with the GIL"
+    not kinds.is_free_threaded(),
+    reason=f"{sys.implementation.name} {sys.version.split()[0]} runs with the GIL",
 )
 
 

@@ -171,7 +171,15 @@ def test_many_threads_wait_for_one_result(kind, pools, gate):
 
 @pytest.mark.parametrize(
     "error",
-    [ValueError("v"), StopIteration(3), SystemExit(4), KeyboardInterrupt(), GeneratorExit(), Odd(), CancelledError()],
+    [
+        ValueError("v"),
+        StopIteration(3),
+        SystemExit(4),
+        KeyboardInterrupt(),
+        GeneratorExit(),
+        Odd(),
+        CancelledError(),
+    ],
     ids=repr,
 )
 def test_every_exception_goes_to_the_future(kind, pools, error):
@@ -408,7 +416,9 @@ def test_asyncio_awaits_it(kind, pools):
         loop = asyncio.get_running_loop()
         loop.set_default_executor(pool)
         assert await asyncio.wrap_future(pool.submit(pow, 2, 3)) == 8
-        assert await asyncio.gather(*(asyncio.to_thread(pow, 2, n) for n in range(50))) == [2**n for n in range(50)]
+        assert await asyncio.gather(*(asyncio.to_thread(pow, 2, n) for n in range(50))) == [
+            2**n for n in range(50)
+        ]
         with pytest.raises(ZeroDivisionError):
             await loop.run_in_executor(pool, divmod, 1, 0)
 

@@ -44,7 +44,7 @@ def test_a_dropped_idle_pool_ends(kind):
 
 
 def test_nothing_but_its_users_holds_a_pool(ours):
-    """Neither the monitor nor the workers: without the cycle collector's help the pool dies with its last reference."""
+    """Neither the monitor nor the workers: the pool dies with its last reference, without a collection."""
     pool = ours.new(3, interval_s=0.01)
     for _ in range(5):
         pool.submit(pow, 2, 3).result()
@@ -131,7 +131,7 @@ def test_a_task_may_hold_the_last_reference(kind, gates):
 
 
 def test_ended_workers_are_forgotten(kind):
-    """The registry for the interpreter's exit maps thread to queue: the queue must not lead back to the thread."""
+    """The registry for the exit maps thread to queue: the queue must not lead back to the thread."""
     with kind.new(4) as pool:
         barrier = threading.Barrier(4)
         for _ in range(4):

@@ -1,7 +1,7 @@
 """Libraries that patch the base class or `Thread`: OpenTelemetry, Sentry, tracers, debuggers.
 
-The hand-written patches below do what those libraries do and always run; the libraries themselves run where they are
-installed.
+The hand-written patches below do what those libraries do and always run; the libraries run where they
+are installed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def has(module):
 
 @contextlib.contextmanager
 def patched_submit(calls):
-    """OpenTelemetry's patch: wrap `ThreadPoolExecutor.submit` so that tasks run in the submitter's context."""
+    """OpenTelemetry's patch: wrap `ThreadPoolExecutor.submit` so that tasks get the submitter's context."""
     original = ThreadPoolExecutor.__dict__["submit"]
 
     @functools.wraps(original)
@@ -107,7 +107,7 @@ def test_patched_submit_obeys_shutdown_and_cancel(kind, gate, pools):
         assert queued[0].cancel()
         pool.shutdown(wait=False, cancel_futures=True)
         assert all(f.cancelled() for f in queued)
-        with pytest.raises(RuntimeError, match="^cannot schedule new futures after shutdown$"):
+        with pytest.raises(RuntimeError, match=r"^cannot schedule new futures after shutdown$"):
             pool.submit(int)
 
 
@@ -223,7 +223,10 @@ def test_asynchronous_exceptions_reach_the_task(kind, pools):
     await_event(started)
     (worker,) = pool._threads
     try:
-        assert ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(worker.ident), ctypes.py_object(Cancel)) == 1
+        assert (
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(worker.ident), ctypes.py_object(Cancel))
+            == 1
+        )
         assert isinstance(future.exception(HANG_S), Cancel)
     finally:
         stop.set()
@@ -247,7 +250,7 @@ def test_faulthandler_shows_the_workers(kind):
 
 
 def test_context_does_not_leak_into_workers(kind, pools, variable):
-    """A worker starts with an empty context, not with that of whoever caused its start (as anyio asks for on 3.14)."""
+    """A worker starts with an empty context, not with that of whoever caused its start."""
     if not kind.ours and getattr(sys.flags, "thread_inherit_context", False):
         pytest.skip("the standard pool leaks it where threads inherit the context")
     variable.set("of the submitter")
@@ -261,7 +264,9 @@ def test_context_changes_last_in_the_worker(kind, pools, variable):
     assert pool.submit(VARIABLE.get).result() == "by a task"
 
 
-@pytest.mark.skipif(not has("opentelemetry.instrumentation.threading"), reason="OpenTelemetry is not installed")
+@pytest.mark.skipif(
+    not has("opentelemetry.instrumentation.threading"), reason="OpenTelemetry is not installed"
+)
 def test_opentelemetry(kind):
     code = """
     from opentelemetry import context

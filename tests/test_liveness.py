@@ -19,14 +19,15 @@ def test_as_many_tasks_as_the_cap_meet_at_a_barrier(kind, cap):
     with Pool({cap}) as pool:
         for _ in range(2):
             barrier = threading.Barrier({cap})
-            print(sorted(f.result(60) for f in [pool.submit(barrier.wait, 60) for _ in range({cap})]) == list(range({cap})))
+            futures = [pool.submit(barrier.wait, 60) for _ in range({cap})]
+            print(sorted(f.result(60) for f in futures) == list(range({cap})))
     """
     assert child.run_clean(code, kind.source, IMPORTS).lines == ["True", "True"]
 
 
 @pytest.mark.parametrize("cap", CAPS)
 def test_a_barrier_after_the_limit_has_shrunk(ours, cap):
-    """Quick tasks with empty queues make the published controller shrink the limit to its floor; then all must meet."""
+    """Quick tasks with empty queues make the published controller shrink the limit; then all must meet."""
     code = f"""
     with Pool({cap}, interval_s=0.005) as pool:
         for _ in range(300):
@@ -58,7 +59,8 @@ def test_the_default_cap_carries_more_than_the_standard_pool(adaptive):
     with Pool() as pool:
         count = min(100, pool._max_workers)
         barrier = threading.Barrier(count)
-        print(count > 32, len({f.result(60) for f in [pool.submit(barrier.wait, 60) for _ in range(count)]}) == count)
+        futures = [pool.submit(barrier.wait, 60) for _ in range(count)]
+        print(count > 32, len({f.result(60) for f in futures}) == count)
     """
     assert child.run_clean(code, adaptive.source, IMPORTS).lines == ["True True"]
 

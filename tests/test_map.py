@@ -126,9 +126,9 @@ def test_buffersize(kind, pools):
     assert next(results) == 0
     assert len(pulled) == 6
     results.close()
-    with pytest.raises(TypeError, match="^buffersize must be an integer or None$"):
+    with pytest.raises(TypeError, match=r"^buffersize must be an integer or None$"):
         pool.map(abs, [], buffersize="x")
-    with pytest.raises(ValueError, match="^buffersize must be None or > 0$"):
+    with pytest.raises(ValueError, match=r"^buffersize must be None or > 0$"):
         pool.map(abs, [], buffersize=0)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import statistics
 
-import kinds
 import pytest
 
 import child
+import kinds
 
 NOISE = 1.05
 RUNS = 3

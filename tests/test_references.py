@@ -209,7 +209,7 @@ def test_a_dropped_future_does_not_stop_its_task(kind, pools, gate):
 
 
 def test_the_last_future_may_die_in_the_worker(kind, pools):
-    """A result whose destructor submits to the pool: the worker must hold no lock while it drops references."""
+    """A result whose destructor submits: the worker must hold no lock while it drops references."""
     pool = pools(kind.new(1))
     submitted = []
 

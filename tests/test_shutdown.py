@@ -22,9 +22,14 @@ def test_with_returns_the_pool_and_waits(kind):
 
 def test_with_lets_an_exception_through_after_the_work(kind):
     done = []
-    with pytest.raises(KeyError), kind.new(2) as pool:
-        pool.submit(done.append, 1)
-        raise KeyError
+
+    def work():
+        with kind.new(2) as pool:
+            pool.submit(done.append, 1)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        work()
     assert done == [1]
 
 
@@ -54,7 +59,7 @@ def test_shutdown_without_waiting_runs_what_is_queued(kind, pools, gate):
     queued = [pool.submit(pow, 2, n) for n in range(10)]
     pool.shutdown(wait=False)
     assert not any(f.done() for f in blocked + queued)
-    with pytest.raises(RuntimeError, match="^cannot schedule new futures after shutdown$"):
+    with pytest.raises(RuntimeError, match=r"^cannot schedule new futures after shutdown$"):
         pool.submit(int)
     gate.open.set()
     assert [f.result(HANG_S) for f in queued] == [2**n for n in range(10)]

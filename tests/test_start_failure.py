@@ -21,7 +21,9 @@ def failing():
 
 def test_initializer_runs_once_in_each_worker(kind, pools, gate):
     seen = []
-    pool = pools(kind.new(3, initializer=lambda a, b: seen.append((a, b, threading.current_thread())), initargs=(1, 2)))
+    pool = pools(
+        kind.new(3, initializer=lambda a, b: seen.append((a, b, threading.current_thread())), initargs=(1, 2))
+    )
     assert seen == []
     gate.block(pool, 3)
     assert [(a, b) for a, b, _ in seen] == [(1, 2)] * 3

@@ -1,7 +1,7 @@
 """A model of the pool against the pool: which tasks run is known after every step.
 
-Events make each step deterministic: a task starts, says so and stays until the model lets it end. Nothing is asserted
-about time.
+Events make each step deterministic: a task starts, says so and stays until the model lets it end. Nothing is
+asserted about time.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from concurrent.futures import CancelledError
 
-import kinds
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -22,6 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+import kinds
 from patience import HANG_S, await_event
 
 
@@ -78,13 +78,15 @@ class Model(RuleBasedStateMachine):
         while self.waiting and len(self.running) < self.cap:
             task = self.waiting.pop(0)
             self.running.append(task)
-            assert task.started.wait(HANG_S), f"a task does not start: {self.pool.stats() if self.kind.ours else self.pool}"
+            assert task.started.wait(HANG_S), (
+                f"a task does not start: {self.pool.stats() if self.kind.ours else self.pool}"
+            )
 
     @rule(fails=st.booleans())
     def submit(self, fails):
         task = Task(self, fails)
         if self.is_shut_down:
-            with pytest.raises(RuntimeError, match="^cannot schedule new futures after shutdown$"):
+            with pytest.raises(RuntimeError, match=r"^cannot schedule new futures after shutdown$"):
                 self.pool.submit(task)
             return
         task.future = self.pool.submit(task)
@@ -178,7 +180,11 @@ class Model(RuleBasedStateMachine):
 
 
 SETTINGS = settings(
-    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    max_examples=40,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
 )
 
 

@@ -13,7 +13,15 @@ from patience import HANG_S, eventually
 
 FIELDS = {
     *("limit", "cap", "workers_live", "workers_busy", "workers_idle", "queue_length", "queue_head_age_s"),
-    *("tasks_submitted", "tasks_done", "tasks_failed", "tasks_cancelled", "tasks_running", "beta_mean", "vetoes"),
+    *(
+        "tasks_submitted",
+        "tasks_done",
+        "tasks_failed",
+        "tasks_cancelled",
+        "tasks_running",
+        "beta_mean",
+        "vetoes",
+    ),
     *(f"{name}_ns_p{p}" for name in ("queued", "wall", "cpu", "attach_wait") for p in (50, 95, 99)),
 }
 
@@ -37,7 +45,12 @@ def test_an_unused_pool(ours, pools):
     assert (stats.limit, stats.cap) == (3, 3)
     assert (stats.workers_live, stats.workers_busy, stats.workers_idle) == (0, 0, 0)
     assert (stats.queue_length, stats.queue_head_age_s) == (0, 0)
-    assert (stats.tasks_submitted, stats.tasks_done, stats.tasks_failed, stats.tasks_cancelled) == (0, 0, 0, 0)
+    assert (stats.tasks_submitted, stats.tasks_done, stats.tasks_failed, stats.tasks_cancelled) == (
+        0,
+        0,
+        0,
+        0,
+    )
     assert stats.beta_mean is None
     assert stats.wall_ns_p50 is None
     assert dict(stats.vetoes) == {}
@@ -77,7 +90,12 @@ def test_shutdown_with_cancel_counts(ours, pools, gate):
         pool.submit(int)
     pool.shutdown(wait=False, cancel_futures=True)
     stats = pool.stats()
-    assert (stats.tasks_submitted, stats.tasks_cancelled, stats.queue_length, stats.tasks_running) == (6, 5, 0, 1)
+    assert (stats.tasks_submitted, stats.tasks_cancelled, stats.queue_length, stats.tasks_running) == (
+        6,
+        5,
+        0,
+        1,
+    )
 
 
 def test_every_reading_is_consistent(ours, pools):

@@ -187,7 +187,11 @@ def test_adjust_thread_count_override_that_calls_super(kind, pools, gate):
     assert calls == [0, 1, 2]
 
 
-@pytest.mark.parametrize("make", [queue.Queue, queue.SimpleQueue, lambda: queue.Queue(maxsize=2)], ids=["Queue", "SimpleQueue", "bounded"])
+@pytest.mark.parametrize(
+    "make",
+    [queue.Queue, queue.SimpleQueue, lambda: queue.Queue(maxsize=2)],
+    ids=["Queue", "SimpleQueue", "bounded"],
+)
 def test_another_queue_in_an_instance(kind, make):
     class Replaced(kind.cls):
         def __init__(self, *args, **kwargs):
@@ -204,7 +208,7 @@ def test_another_queue_from_outside(kind, pools, gate):
     pool._work_queue = queue.LifoQueue()
     gate.block(pool)
     order = []
-    last = [pool.submit(order.append, n) for n in range(3)][0]
+    last, *_ = [pool.submit(order.append, n) for n in range(3)]
     assert pool._work_queue.qsize() == 3
     gate.open.set()
     last.result(HANG_S)
@@ -278,8 +282,11 @@ def test_never_initialised_and_used_all_the_same(kind):
     class Empty(Base):
         def __init__(self):
             pass
-    for use in (lambda p: p.submit(int), lambda p: p.shutdown(), lambda p: p._adjust_thread_count(), lambda p: p._max_workers,
-                lambda p: p._initializer_failed(), lambda p: p.map(abs, [1]), lambda p: p.stats(), lambda p: p.decisions()):
+    for use in (
+        lambda p: p.submit(int), lambda p: p.shutdown(), lambda p: p._adjust_thread_count(),
+        lambda p: p._initializer_failed(), lambda p: p.map(abs, [1]), lambda p: p._max_workers,
+        lambda p: p.stats(), lambda p: p.decisions(),
+    ):
         try:
             use(Empty())
             print("fine")

@@ -56,7 +56,9 @@ def test_positional_constructor_arguments(kind, pools):
 
 
 def test_submit_has_the_standard_signature(kind):
-    assert inspect.signature(kind.cls.submit).replace(return_annotation=inspect.Signature.empty).parameters.keys() == {
+    assert inspect.signature(kind.cls.submit).replace(
+        return_annotation=inspect.Signature.empty
+    ).parameters.keys() == {
         "self",
         "fn",
         "args",
@@ -114,7 +116,7 @@ def test_bad_max_workers(kind, bad):
 
 
 def test_max_workers_must_be_greater_than_0(kind):
-    with pytest.raises(ValueError, match="^max_workers must be greater than 0$"):
+    with pytest.raises(ValueError, match=r"^max_workers must be greater than 0$"):
         kind.new(0)
 
 
@@ -212,7 +214,9 @@ def test_bad_values_of_our_own_options(adaptive, options, error):
 
 def test_our_own_options_are_accepted(adaptive, pools):
     pool = pools(
-        adaptive.new(4, min_workers=2, controller="paper", interval_s=0.25, beta_threshold=0.5, idle_timeout_s=5)
+        adaptive.new(
+            4, min_workers=2, controller="paper", interval_s=0.25, beta_threshold=0.5, idle_timeout_s=5
+        )
     )
     assert pool.submit(pow, 2, 3).result() == 8
 

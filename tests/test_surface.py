@@ -13,7 +13,10 @@ import pytest
 
 from patience import HANG_S, await_event, eventually
 
-NEW_WORK_ITEM = sys.version_info >= (3, 14)  # `_WorkItem(future, task).run(ctx)` instead of `(future, fn, ...).run()`
+NEW_WORK_ITEM = sys.version_info >= (
+    3,
+    14,
+)  # `_WorkItem(future, task).run(ctx)` instead of `(future, fn, ...).run()`
 
 
 def run_item(pool, item):
@@ -346,7 +349,7 @@ def test_shutdown_flag(kind, pools):
 def test_setting_the_shutdown_flag_refuses_work(kind, pools):
     pool = pools(kind.new(1))
     pool._shutdown = True
-    with pytest.raises(RuntimeError, match="^cannot schedule new futures after shutdown$"):
+    with pytest.raises(RuntimeError, match=r"^cannot schedule new futures after shutdown$"):
         pool.submit(int)
 
 
@@ -354,7 +357,7 @@ def test_setting_the_broken_flag_refuses_work(kind, pools):
     pool = pools(kind.new(1))
     assert pool._broken is False
     pool._broken = "somebody says so"
-    with pytest.raises(BrokenThreadPool, match="^somebody says so$"):
+    with pytest.raises(BrokenThreadPool, match=r"^somebody says so$"):
         pool.submit(int)
 
 

@@ -8,8 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import kinds
 import pytest
+
+import kinds
 
 HERE = Path(__file__).parent
 
@@ -20,11 +21,21 @@ HERE = Path(__file__).parent
 def test_mypy(name, tmp_path):
     package = Path(importlib.util.find_spec("surefoot").origin).parent
     command = [
-        *(sys.executable, "-m", "mypy", "--strict", "--warn-unused-ignores", "--config-file=", "--no-error-summary"),
+        *(
+            sys.executable,
+            "-m",
+            "mypy",
+            "--strict",
+            "--warn-unused-ignores",
+            "--config-file=",
+            "--no-error-summary",
+        ),
         *("--python-version", "3.11", "--cache-dir", str(tmp_path), str(HERE / "typing" / f"{name}.py")),
     ]
     # An editable installation is found through its sources; mypy does not search every import hook.
-    environment = {**os.environ, "MYPYPATH": str(package.parent)} if "site-packages" not in str(package) else None
+    environment = (
+        {**os.environ, "MYPYPATH": str(package.parent)} if "site-packages" not in str(package) else None
+    )
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=110)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout == ""

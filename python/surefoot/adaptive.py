@@ -198,8 +198,10 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         controller = self.__controller
         assert isinstance(controller, Controller)
         try:
-            return operator.index(controller.decide(Window(beta=fields.pop("beta_mean"), **fields)))
-        except Exception:
+            window = Window(beta=fields.pop("beta_mean"), **fields)
+            limit = operator.index(controller.decide(window))
+            return max(window.min_workers, min(limit, window.cap))
+        except BaseException:  # There is nobody above to end: the thread is ours.
             logger.exception("the controller %r failed; the limit stays", controller)
             return None
 

@@ -9,9 +9,8 @@ def double(number: int, /, *, factor: float = 2.0) -> float:
 
 def construct() -> None:
     AdaptiveThreadPoolExecutor("4")  # type: ignore[arg-type]
-    AdaptiveThreadPoolExecutor(4, "", None, (), 1)  # type: ignore[misc]
+    AdaptiveThreadPoolExecutor(4, "", None, (), 1)  # type: ignore[call-arg]
     AdaptiveThreadPoolExecutor(controller=3)  # type: ignore[arg-type]
-    AdaptiveThreadPoolExecutor(controller="no such controller")  # type: ignore[arg-type]
     AdaptiveThreadPoolExecutor(interval_s="fast")  # type: ignore[arg-type]
     AdaptiveThreadPoolExecutor(min_workers=1.5)  # type: ignore[arg-type]
     PaperController(beta_threshold="high")  # type: ignore[arg-type]
@@ -26,4 +25,4 @@ def use(pool: AdaptiveThreadPoolExecutor) -> None:
     number: int = pool.submit(double, 3).result()  # type: ignore[assignment]
     pool.stats().limit = number  # type: ignore[misc]
     pool.decisions().append(None)  # type: ignore[attr-defined]
-    pool.shutdown(True, True)  # type: ignore[misc]
+    pool.shutdown(True, True)  # type: ignore[call-arg]

@@ -25,8 +25,8 @@ pub const MIN_INTERVAL_NS: u64 = 1_000_000;
 pub enum Decider {
     /// A controller of this crate.
     Native(Box<dyn Controller>),
-    /// Somebody outside, who is handed each window and answers later through
-    /// [`Regulator::decided`].
+    /// Somebody outside, who is handed a window and answers later, through [`Regulator::decided`]
+    /// or [`Regulator::undecided`]. There is no next window before the answer to the last.
     External,
 }
 
@@ -58,6 +58,8 @@ pub struct Regulator {
     log: Log,
     interval_ns: u64,
     min_workers: usize,
+    /// An external decider has not answered yet.
+    is_asked: bool,
     decided_at_ns: Option<u64>,
     looked: Option<Look>,
 }
@@ -79,6 +81,7 @@ impl Regulator {
             log: Log::default(),
             interval_ns,
             min_workers,
+            is_asked: false,
             decided_at_ns: None,
             looked: None,
         }
@@ -117,7 +120,11 @@ impl Regulator {
                     let decision = controller.decide(&window);
                     tick.limit = self.record(now_ns, &window, decision);
                 }
-                Decider::External => tick.ask = Some(window),
+                Decider::External if self.is_asked => {}
+                Decider::External => {
+                    self.is_asked = true;
+                    tick.ask = Some(window);
+                }
             }
         }
         tick.due_ns = self.due_ns(now_ns, &window, tick.limit);
@@ -129,9 +136,23 @@ impl Regulator {
     }
 
     /// Records what the external decider answered to `window`; the limit to set, if it changes.
-    pub fn decided(&mut self, now_ns: u64, window: &Window, limit: usize) -> Option<usize> {
-        let limit = limit.clamp(window.min_workers.min(window.cap), window.cap);
-        self.record(now_ns, window, Decision::hold(limit, "decided by the given controller"))
+    /// `limit_now` and `cap_now` are those in force, which may have moved since it was asked.
+    pub fn decided(
+        &mut self,
+        now_ns: u64,
+        window: &Window,
+        (limit_now, cap_now): (usize, usize),
+        limit: usize,
+    ) -> Option<usize> {
+        self.is_asked = false;
+        let limit = limit.clamp(window.min_workers.min(cap_now), cap_now);
+        let window = Window { limit: limit_now, cap: cap_now, ..*window };
+        self.record(now_ns, &window, Decision::hold(limit, "decided by the given controller"))
+    }
+
+    /// Says that the external decider gave no answer; it will be asked again.
+    pub fn undecided(&mut self) {
+        self.is_asked = false;
     }
 
     fn look(&mut self, now_ns: u64, readings: &Readings) -> Window {
@@ -289,8 +310,20 @@ mod tests {
             .tick(INTERVAL_NS, &readings(4, 9, 3, 0), Some(&PeriodSums::default()))
             .ask
             .expect("the period is over");
-        assert_eq!(regulator.decided(INTERVAL_NS, &window, 1000), Some(64));
-        assert_eq!(regulator.decided(INTERVAL_NS, &window, 0), Some(2));
-        assert_eq!(regulator.decided(INTERVAL_NS, &window, 4), None);
+        assert_eq!(regulator.decided(INTERVAL_NS, &window, (4, 64), 1000), Some(64));
+        assert_eq!(regulator.decided(INTERVAL_NS, &window, (64, 64), 0), Some(2));
+        assert_eq!(regulator.decided(INTERVAL_NS, &window, (4, 64), 4), None);
+    }
+
+    #[test]
+    fn an_external_decider_is_asked_one_thing_at_a_time() {
+        let mut regulator = Regulator::new(Decider::External, INTERVAL_NS, 1);
+        let mut tick = |regulator: &mut Regulator, number: u64| {
+            regulator.tick(number * INTERVAL_NS, &readings(4, 9, number, 0), Some(&PeriodSums::default())).ask
+        };
+        assert!(tick(&mut regulator, 1).is_some());
+        assert_eq!(tick(&mut regulator, 2), None);
+        regulator.undecided();
+        assert!(tick(&mut regulator, 3).is_some());
     }
 }

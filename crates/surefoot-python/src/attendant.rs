@@ -29,9 +29,9 @@ pub(crate) struct Attendant {
 }
 
 impl Attendant {
-    /// Sends the thread on an errand. If the system gives no thread, the errand is dropped: the
-    /// monitor will come with it again.
-    pub(crate) fn send(&self, errand: Errand) {
+    /// Sends the thread on an errand. If the system gives no thread, the errand is dropped and the
+    /// answer is no: the monitor will come with it again.
+    pub(crate) fn send(&self, errand: Errand) -> bool {
         let mut errands = lock_std(&self.errands);
         if errands.is_none() {
             let (send, receive) = channel();
@@ -39,14 +39,12 @@ impl Attendant {
                 .name("surefoot-attendant".to_owned())
                 .spawn(move || receive.into_iter().for_each(run));
             if thread.is_err() {
-                return;
+                return false;
             }
             *errands = Some(send);
         }
-        if let Some(errands) = &*errands {
-            // The receiver lives as long as the process.
-            drop(errands.send(errand));
-        }
+        // The receiver lives as long as the process.
+        errands.as_ref().is_some_and(|errands| errands.send(errand).is_ok())
     }
 }
 

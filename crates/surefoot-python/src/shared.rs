@@ -119,7 +119,8 @@ impl Shared {
     }
 
     fn send_for_threads(self: &Arc<Self>) {
-        process::attendant().send(Errand::MakeThreads(Arc::downgrade(self)));
+        // If it cannot go, the next tick or submission sees the need again.
+        let _ = process::attendant().send(Errand::MakeThreads(Arc::downgrade(self)));
     }
 
     fn make_thread(self: &Arc<Self>, py: Python<'_>, index: usize) -> PyResult<()> {
@@ -181,14 +182,18 @@ impl Shared {
         };
         match asked() {
             Ok(Some(limit)) => {
-                let set = lock_std(regulator).decided(clock::now_ns(), window, limit);
+                let now = self.pool.limit_and_cap();
+                let set = lock_std(regulator).decided(clock::now_ns(), window, now, limit);
                 if let Some(limit) = set {
                     self.set_limit(limit);
                     self.make_threads(py);
                 }
             }
-            Ok(None) => {}
-            Err(error) => error.write_unraisable(py, None),
+            Ok(None) => lock_std(regulator).undecided(),
+            Err(error) => {
+                lock_std(regulator).undecided();
+                error.write_unraisable(py, None);
+            }
         }
     }
 
@@ -222,7 +227,10 @@ impl Watched for Shared {
             self.carry_out_detached(action);
         }
         if let Some(window) = ask {
-            process::attendant().send(Errand::Decide(Arc::downgrade(&self), window));
+            let is_sent = process::attendant().send(Errand::Decide(Arc::downgrade(&self), window));
+            if !is_sent {
+                lock_std(regulator).undecided();
+            }
         }
         if due_ns.is_some() {
             return due_ns;
