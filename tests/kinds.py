@@ -1,6 +1,6 @@
 """The pools under test.
 
-A test that states what every thread pool does runs on the standard pool too: if that fails it, the test is wrong.
+A test of what every thread pool does runs on the standard pool too: if that one fails it, the test is wrong.
 `SUREFOOT_TEST_STANDARD_ONLY=1` runs that half alone, without the extension.
 """
 

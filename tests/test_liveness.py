@@ -117,7 +117,10 @@ def test_pairs_that_need_each_other_in_any_order(kind):
 
 
 def test_blocked_workers_and_busy_ones_together(ours):
-    """Two tasks compute without end while the others wait for one that still stands in the queue."""
+    """Two tasks compute without end while the others wait for one that still stands in the queue.
+
+    Nothing completes and yet somebody is runnable: the standard pool has a worker left for the queued task.
+    """
     code = """
     stop, event = threading.Event(), threading.Event()
     def spin():
@@ -125,7 +128,7 @@ def test_blocked_workers_and_busy_ones_together(ours):
             pass
     with Pool(12, interval_s=0.01) as pool:
         spinning = [pool.submit(spin) for _ in range(2)]
-        waiting = [pool.submit(event.wait, 60) for _ in range(9)]
+        waiting = [pool.submit(event.wait, 30) for _ in range(9)]
         pool.submit(event.set)
         print(all(f.result(60) for f in waiting))
         stop.set()

@@ -103,6 +103,7 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         self.__controller = options.controller
         self.__broken: Any = False
         self.__is_shut_down = False
+        self.__controller_fails = False
         self.__open(prefix)
         if standard._shutdown or _exit.is_near:
             self.__pool.close("exit")
@@ -200,9 +201,13 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         try:
             window = Window(beta=fields.pop("beta_mean"), **fields)
             limit = operator.index(controller.decide(window))
+            self.__controller_fails = False
             return max(window.min_workers, min(limit, window.cap))
         except BaseException:  # There is nobody above to end: the thread is ours.
-            logger.exception("the controller %r failed; the limit stays", controller)
+            # One that fails once an interval is not to flood the log.
+            level = logging.DEBUG if self.__controller_fails else logging.ERROR
+            logger.log(level, "the controller %r failed; the limit stays", controller, exc_info=True)
+            self.__controller_fails = True
             return None
 
     def __run_as_standard(self, queue: object) -> None:

@@ -17,6 +17,10 @@ const LOOKS_PER_INTERVAL: u64 = 5;
 /// whole window without a completion to act on and did not.
 const PATIENCE_INTERVALS: u64 = 2;
 
+/// Shortest patience, however short the interval: on a busy machine workers that are not blocked
+/// at all may go without a core for some tens of milliseconds.
+const MIN_PATIENCE_NS: u64 = 200_000_000;
+
 /// Shortest interval, 1 ms: below it a window says nothing.
 pub const MIN_INTERVAL_NS: u64 = 1_000_000;
 
@@ -77,7 +81,7 @@ impl Regulator {
         let interval_ns = interval_ns.max(MIN_INTERVAL_NS);
         Self {
             decider,
-            guard: Liveness::new(PATIENCE_INTERVALS * interval_ns),
+            guard: Liveness::new((PATIENCE_INTERVALS * interval_ns).max(MIN_PATIENCE_NS)),
             log: Log::default(),
             interval_ns,
             min_workers,
