@@ -29,7 +29,7 @@ lint: build $(STAMPS)/lint-tools ## rustfmt, clippy, ruff, mypy, stubtest
 	$(BIN)/ruff check python tests bench
 	$(BIN)/ruff format --check python tests bench
 	$(BIN)/mypy
-	MYPYPATH=python $(BIN)/python -m mypy.stubtest surefoot._core --allowlist tests/typing/stubtest-allowlist.txt
+	MYPYPATH=python $(BIN)/python -m mypy.stubtest surefoot._core
 
 rust-test: ## unit tests, properties and doc examples of the Rust crates
 	cargo test --workspace --locked --quiet --exclude surefoot-python
@@ -72,7 +72,7 @@ $(STAMPS)/lint-tools: $(STAMPS)/venv pyproject.toml
 	@touch $@
 
 $(STAMPS)/test-tools: $(STAMPS)/venv pyproject.toml
-	$(BIN)/python -m pip install --quiet --group test
+	$(BIN)/python -m pip install --quiet --group test --group test-peers
 	@touch $@
 
 clean: ## remove what was built

@@ -10,10 +10,10 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 __all__ = [
+    "IS_DEBUG_BUILD",
     "ExecutorCore",
     "ExitBell",
     "FutureCore",
-    "IS_DEBUG_BUILD",
     "Pool",
     "WorkItem",
     "WorkQueue",

@@ -54,4 +54,4 @@ class Condition(RLock):  # type: ignore[misc]
         elif not self._is_owned():
             raise RuntimeError("cannot notify on un-acquired lock")
 
-    notifyAll = notify_all  # noqa: N815 (the standard class has it too)
+    notifyAll = notify_all
