@@ -113,12 +113,12 @@ def test_memory_of_ended_tasks_is_given_back(ours):
     def batch():
         for f in [pool.submit(task, n) for n in range(20_000)]:
             f.result()
-    for _ in range(3):
+    for _ in range(5):
         batch()
     before = resident_bytes()
-    for _ in range(10):
+    for _ in range(40):
         batch()
-    print((resident_bytes() - before) / 200_000)
+    print((resident_bytes() - before) / 800_000)
     """
     # Bytes for each task that went through: far less than any one object.
     assert float(child.run_clean(code, ours.source, MEASURE).out) < 8

@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from patience import HANG_S, collected
+from patience import HANG_S, collected, eventually
 
 
 class Thing:
@@ -218,7 +218,13 @@ def test_the_last_future_may_die_in_the_worker(kind, pools):
             submitted.append(pool.submit(pow, 2, 5))
 
     pool.submit(Resubmits)
-    pool.submit(int).result(HANG_S)
-    pool.submit(int).result(HANG_S)
+
+    def resubmitted():
+        # Without the GIL an object may die only when the thread that made it comes round to it.
+        pool.submit(int).result(HANG_S)
+        gc.collect()
+        return submitted
+
+    eventually(resubmitted)
     assert submitted[0].result(HANG_S) == 32
     Resubmits.__del__ = lambda self: None

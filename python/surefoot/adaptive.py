@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable
 from concurrent.futures import thread as standard
+from types import MappingProxyType
 from typing import Any
 
 from surefoot import _core
@@ -144,7 +145,10 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
     def stats(self) -> PoolStats:
         """Return one consistent reading of the pool."""
         pool = self.__dict__.get(_POOL)
-        return stats_of(self) if pool is None else PoolStats(**pool.stats())
+        if pool is None:
+            return stats_of(self)
+        fields = pool.stats()
+        return PoolStats(vetoes=MappingProxyType(fields.pop("vetoes")), **fields)
 
     def decisions(self) -> tuple[Decision, ...]:
         """Return the last 256 changes of the limit and vetoes, oldest first."""

@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Condition(RLock):  # type: ignore[misc]
+class Condition(RLock):
     """A ``threading.Condition`` that costs a tenth of one as long as nobody waits on it.
 
     ``wait()`` and ``as_completed()`` of the standard library acquire the condition of every future
@@ -43,7 +43,7 @@ class Condition(RLock):  # type: ignore[misc]
         real = self._real()
         if real is not None:
             real.notify(n)
-        elif not self._is_owned():
+        elif not self._is_owned():  # type: ignore[attr-defined]
             raise RuntimeError("cannot notify on un-acquired lock")
 
     def notify_all(self) -> None:
@@ -51,7 +51,7 @@ class Condition(RLock):  # type: ignore[misc]
         real = self._real()
         if real is not None:
             real.notify_all()
-        elif not self._is_owned():
+        elif not self._is_owned():  # type: ignore[attr-defined]
             raise RuntimeError("cannot notify on un-acquired lock")
 
     notifyAll = notify_all

@@ -7,6 +7,10 @@
 //! no worker burning CPU for the whole of [`Liveness::patience_ns`], the limit doubles, and goes
 //! on doubling with every further look until something moves or the cap is reached.
 //!
+//! Workers that do burn CPU may all the same wait for a queued task (a loop that polls a flag), and
+//! nobody can tell them from workers with long computations. With those the guard is
+//! [`BUSY_PATIENCE`] times as patient, and doubles once each time.
+//!
 //! Like a controller it is a pure function of what it is shown.
 
 use crate::decision::Decision;
@@ -16,18 +20,25 @@ use crate::window::Window;
 /// burns none, one that computes burns nearly all of a core.
 const QUIET_CPU_SHARE: f64 = 0.05;
 
+/// How much longer the guard waits where workers use the CPU. Not critical: it must end a deadlock
+/// some time, and be rare where tasks compute for seconds.
+pub const BUSY_PATIENCE: u64 = 10;
+
 /// The guard's memory: since when nothing has moved.
 #[derive(Clone, Copy, Debug)]
 pub struct Liveness {
     /// How long the pool must have stood still.
     pub patience_ns: u64,
+    /// Without a completion and without work.
     still_ns: u64,
+    /// Without a completion.
+    busy_ns: u64,
 }
 
 impl Liveness {
     /// Makes a guard.
     pub fn new(patience_ns: u64) -> Self {
-        Self { patience_ns, still_ns: 0 }
+        Self { patience_ns, still_ns: 0, busy_ns: 0 }
     }
 
     /// Looks at what happened since the last look; a decision only if the limit must rise.
@@ -38,17 +49,23 @@ impl Liveness {
             // many workers are slow, too few may be a deadlock.
             None => true,
         };
-        if window.queue_length == 0 || window.completions > 0 || !quiet || window.limit >= window.cap {
-            self.still_ns = 0;
+        if window.queue_length == 0 || window.completions > 0 || window.limit >= window.cap {
+            *self = Self::new(self.patience_ns);
             return None;
         }
-        self.still_ns = self.still_ns.saturating_add(window.duration_ns);
-        (self.still_ns >= self.patience_ns).then(|| {
-            Decision::hold(
-                window.limit.saturating_mul(2).min(window.cap),
-                "liveness: tasks wait, none completes and nobody is runnable",
-            )
-        })
+        self.busy_ns = self.busy_ns.saturating_add(window.duration_ns);
+        self.still_ns = if quiet { self.still_ns.saturating_add(window.duration_ns) } else { 0 };
+        let doubled = window.limit.saturating_mul(2).min(window.cap);
+        if self.still_ns >= self.patience_ns {
+            let reason = "liveness: tasks wait, none completes and nobody is runnable";
+            return Some(Decision::hold(doubled, reason));
+        }
+        if self.busy_ns >= self.patience_ns.saturating_mul(BUSY_PATIENCE) {
+            self.busy_ns = 0;
+            let reason = "liveness: tasks wait and none has completed for long, though workers are busy";
+            return Some(Decision::hold(doubled, reason));
+        }
+        None
     }
 }
 
@@ -79,6 +96,21 @@ mod tests {
             seen.push(limit);
         }
         assert_eq!(seen, [4, 4, 8, 16, 32, 33, 33, 33]);
+    }
+
+    #[test]
+    fn busy_workers_are_helped_late_and_step_by_step() {
+        let mut guard = Liveness::new(300);
+        let busy = |limit| Window { workers_cpu_ns: Some(100), ..stuck(limit) };
+        let mut limit = 4;
+        let mut rises = Vec::new();
+        for look in 1..=70 {
+            if let Some(decision) = guard.look(&busy(limit)) {
+                limit = decision.limit;
+                rises.push((look, limit));
+            }
+        }
+        assert_eq!(rises, [(30, 8), (60, 16)]);
     }
 
     #[test]

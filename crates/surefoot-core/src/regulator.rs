@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn an_external_decider_is_asked_one_thing_at_a_time() {
         let mut regulator = Regulator::new(Decider::External, INTERVAL_NS, 1);
-        let mut tick = |regulator: &mut Regulator, number: u64| {
+        let tick = |regulator: &mut Regulator, number: u64| {
             regulator.tick(number * INTERVAL_NS, &readings(4, 9, number, 0), Some(&PeriodSums::default())).ask
         };
         assert!(tick(&mut regulator, 1).is_some());

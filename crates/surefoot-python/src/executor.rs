@@ -103,7 +103,10 @@ fn refused(executor: &Bound<'_, ExecutorCore>, standard: &Standard, closed: Clos
     Ok(match closed {
         Closed::Broken => {
             let broken = executor.getattr(intern!(py, "_broken"))?;
-            PyErr::from_value(standard.broken_thread_pool.bind(py).call1((broken,))?)
+            // From 3.14 on a subclass may name its own error.
+            let own = executor.getattr_opt(intern!(py, "BROKEN"))?;
+            let class = own.unwrap_or_else(|| standard.broken_thread_pool.bind(py).clone());
+            PyErr::from_value(class.call1((broken,))?)
         }
         Closed::Shutdown => PyRuntimeError::new_err("cannot schedule new futures after shutdown"),
         Closed::Exit => PyRuntimeError::new_err("cannot schedule new futures after interpreter shutdown"),

@@ -44,6 +44,7 @@ mod _core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::process::refuse_sub_interpreter(module.py())?;
         super::submit::install(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("IS_DEBUG_BUILD", cfg!(debug_assertions))

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwapOption;
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use surefoot_core::monitor::{Monitor, Watched};
 
@@ -40,6 +41,21 @@ fn get_or_make<T: Default>(place: &ArcSwapOption<T>) -> Arc<T> {
     let made = Arc::new(T::default());
     let before = place.compare_and_swap(&None::<Arc<T>>, Some(Arc::clone(&made)));
     arc_swap::Guard::into_inner(before).unwrap_or(made)
+}
+
+/// Refuses to be loaded in any interpreter but the main one: types and cached objects are the
+/// process's. `PyO3` and 3.12 see to that themselves, older versions do not.
+///
+/// # Errors
+/// `ImportError` in a sub-interpreter.
+pub(crate) fn refuse_sub_interpreter(_py: Python<'_>) -> PyResult<()> {
+    // SAFETY: attached, by `_py`, so there is a current interpreter.
+    let interpreter = unsafe { pyo3::ffi::PyInterpreterState_Get() };
+    // SAFETY: it is the current one, and alive.
+    if unsafe { pyo3::ffi::PyInterpreterState_GetID(interpreter) } != 0 {
+        return Err(PyImportError::new_err("surefoot._core cannot be loaded in a sub-interpreter"));
+    }
+    Ok(())
 }
 
 /// Leaves the parent's threads behind. To be registered with `os.register_at_fork`.
