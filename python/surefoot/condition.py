@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Condition(RLock):
+class Condition(RLock):  # type: ignore[misc]  # typeshed calls it final; it is not
     """A ``threading.Condition`` that costs a tenth of one as long as nobody waits on it.
 
     ``wait()`` and ``as_completed()`` of the standard library acquire the condition of every future
