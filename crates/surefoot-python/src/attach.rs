@@ -64,19 +64,38 @@ impl Drop for HangInstead {
     }
 }
 
+/// Calls a Python object: a new reference, or null with an exception set.
+///
+/// Apart from [`conclude`], so that no room for the outcome is on the stack during the call.
+#[inline]
+pub(crate) fn call_raw<'py>(
+    callable: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> *mut ffi::PyObject {
+    let kwargs = kwargs.map_or(std::ptr::null_mut(), Bound::as_ptr);
+    let hang = HangInstead;
+    // SAFETY: attached, by the `Bound`s; a live callable, tuple, and dict or null.
+    let result = unsafe { unwinding::PyObject_Call(callable.as_ptr(), args.as_ptr(), kwargs) };
+    std::mem::forget(hang);
+    result
+}
+
+/// What a [`call_raw`] returned.
+#[inline(never)]
+pub(crate) fn conclude(py: Python<'_>, raw: *mut ffi::PyObject) -> PyResult<Py<PyAny>> {
+    // SAFETY: a new reference, or null with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(py, raw) }.map(Bound::unbind)
+}
+
 /// Calls a Python object.
 pub(crate) fn call<'py>(
     callable: &Bound<'py, PyAny>,
     args: &Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let kwargs = kwargs.map_or(std::ptr::null_mut(), Bound::as_ptr);
-    let hang = HangInstead;
-    // SAFETY: attached, by the `Bound`s; a live callable, tuple, and dict or null.
-    let result = unsafe { unwinding::PyObject_Call(callable.as_ptr(), args.as_ptr(), kwargs) };
-    std::mem::forget(hang);
-    // SAFETY: a new reference, or null with an exception set.
-    unsafe { Bound::from_owned_ptr_or_err(callable.py(), result) }
+    let raw = call_raw(callable, args, kwargs);
+    conclude(callable.py(), raw).map(|result| result.into_bound(callable.py()))
 }
 
 /// Calls a method of a Python object.

@@ -22,7 +22,7 @@ use crate::process;
 use crate::records;
 use crate::sensors::clocks;
 use crate::work_queue::ExitBell;
-use crate::worker::WorkerEntry;
+use crate::worker;
 
 /// What waits in the queue.
 #[derive(Debug)]
@@ -124,9 +124,9 @@ impl Shared {
     }
 
     fn make_thread(self: &Arc<Self>, py: Python<'_>, index: usize) -> PyResult<()> {
-        let entry = WorkerEntry::new(Arc::clone(self), index);
+        let target = worker::target(py, Arc::clone(self), index)?;
         let bell = ExitBell::new(self);
-        attach::call_method(self.maker.bind(py), intern!(py, "make"), (index, entry, bell))?;
+        attach::call_method(self.maker.bind(py), intern!(py, "make"), (index, target, bell))?;
         Ok(())
     }
 

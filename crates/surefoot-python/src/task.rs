@@ -16,16 +16,19 @@ pub(crate) struct Task {
 
 impl Task {
     /// Makes the call. The arguments are gone when it returns, before anybody can see the result.
+    #[inline]
     pub(crate) fn call(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let Self { function, args, kwargs } = self;
-        let ended =
-            attach::call(function.bind(py), args.bind(py), kwargs.as_ref().map(|kwargs| kwargs.bind(py)));
+        let raw =
+            attach::call_raw(function.bind(py), args.bind(py), kwargs.as_ref().map(|kwargs| kwargs.bind(py)));
+        // Before the arguments go: a finalizer of theirs may raise, too.
+        let ended = attach::conclude(py, raw);
         attach::release(py, function);
         attach::release(py, args);
         if let Some(kwargs) = kwargs {
             attach::release(py, kwargs);
         }
-        ended.map(Bound::unbind)
+        ended
     }
 
     pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {

@@ -14,9 +14,12 @@
 //! What the loop does besides the task itself is kept out of its stack frame (`inline(never)`): an
 //! idle worker's resident memory is mostly the stack pages that its deepest call touched.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use pyo3::ffi;
 use pyo3::intern;
+use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use surefoot_core::clock;
@@ -32,6 +35,7 @@ use crate::process;
 use crate::sensors::clocks;
 use crate::shared::{Item, Shared};
 use crate::standard::Standard;
+use crate::task::Task;
 
 /// How long a worker runs tasks before it offers the interpreter. Not critical: a fiftieth of the
 /// default switch interval, and a call of 40 ns each 100 us is not to be seen.
@@ -40,7 +44,7 @@ const BREATH_NS: u64 = 100_000;
 /// Shorter than any thread is off its core: a switch away and back takes several microseconds.
 const BLIP_NS: u64 = 1_000;
 
-/// The target of a worker's thread.
+/// What the target of a worker's thread knows.
 #[pyclass(frozen, module = "surefoot._core")]
 #[derive(Debug)]
 pub(crate) struct WorkerEntry {
@@ -48,31 +52,73 @@ pub(crate) struct WorkerEntry {
     index: usize,
 }
 
-impl WorkerEntry {
-    pub(crate) fn new(shared: Arc<Shared>, index: usize) -> Self {
-        Self { shared, index }
+/// The definition that the targets point to; it lives as long as the process.
+struct Definition(ffi::PyMethodDef);
+
+// SAFETY: it is never written after it was made, and points to constants only.
+unsafe impl Sync for Definition {}
+
+static DEFINITION: Definition = Definition(ffi::PyMethodDef {
+    ml_name: c"worker".as_ptr(),
+    ml_meth: ffi::PyMethodDefPointer { PyCFunction: enter },
+    ml_flags: ffi::METH_NOARGS,
+    ml_doc: std::ptr::null(),
+});
+
+/// Makes the target of the thread of `index`. It is a plain C function, because what the
+/// interpreter and `PyO3` put on the stack to call an object stays there as long as the worker.
+pub(crate) fn target(py: Python<'_>, shared: Arc<Shared>, index: usize) -> PyResult<Bound<'_, PyAny>> {
+    let entry = Bound::new(py, WorkerEntry { shared, index })?;
+    let definition = (&raw const DEFINITION.0).cast_mut();
+    // SAFETY: a definition that is static and that CPython only reads, and a live object.
+    let target = unsafe { ffi::PyCFunction_NewEx(definition, entry.as_ptr(), std::ptr::null_mut()) };
+    // SAFETY: a new reference, or null with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(py, target) }
+}
+
+/// Called by the interpreter: attached, with the [`WorkerEntry`] given to [`target`].
+unsafe extern "C" fn enter(entry: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: the interpreter calls only attached threads.
+    let py = unsafe { Python::assume_attached() };
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: live for the call, since the function object holds it.
+        let entry = unsafe { Borrowed::from_ptr(py, entry) };
+        run_worker(py, entry)
+    }));
+    conclude(py, ended)
+}
+
+#[inline(never)]
+fn conclude(py: Python<'_>, ended: std::thread::Result<PyResult<()>>) -> *mut ffi::PyObject {
+    match ended.unwrap_or_else(|_| Err(PanicException::new_err("surefoot panicked in a worker"))) {
+        Ok(()) => py.None().into_ptr(),
+        Err(error) => {
+            error.restore(py);
+            std::ptr::null_mut()
+        }
     }
 }
 
-#[pymethods]
-impl WorkerEntry {
-    fn __call__(&self, py: Python<'_>) -> PyResult<()> {
-        let standard = Standard::get(py).inspect_err(|_| {
-            drop(self.shared.pool.start_failed(self.index, |_| false));
-        })?;
-        let worker = self.shared.pool.enter(self.index, clocks::own_thread_id());
-        let generation = process::generation();
-        Loop {
-            shared: &self.shared,
-            standard,
-            worker,
-            generation,
-            has_permit: true,
-            spinner: Spinner::default(),
-        }
-        .run(py);
-        Ok(())
+fn run_worker(py: Python<'_>, entry: Borrowed<'_, '_, PyAny>) -> PyResult<()> {
+    let entry = entry.cast::<WorkerEntry>()?;
+    let WorkerEntry { shared, index } = entry.get();
+    let standard = Standard::get(py).inspect_err(|_| {
+        drop(shared.pool.start_failed(*index, |_| false));
+    })?;
+    let reading = Reading { wall_ns: 0, cpu_ns: None };
+    Loop {
+        shared,
+        standard,
+        worker: shared.pool.enter(*index, clocks::own_thread_id()),
+        generation: process::generation(),
+        has_permit: true,
+        spinner: Spinner::default(),
+        reading,
+        breathed_ns: 0,
+        attach_wait_ns: 0,
     }
+    .run(py);
+    Ok(())
 }
 
 /// A reading of both clocks.
@@ -114,49 +160,65 @@ struct Loop<'a> {
     generation: u64,
     has_permit: bool,
     spinner: Spinner,
+    /// Where the last task ended, so where the next one starts.
+    reading: Reading,
+    breathed_ns: u64,
+    attach_wait_ns: u64,
 }
 
 impl Loop<'_> {
     fn run(mut self, py: Python<'_>) {
         if let Err(error) = self.initialize(py) {
-            self.standard.critical(py, "Exception in initializer:", error);
-            self.leave_broken(py);
-            return;
+            return self.leave_broken(py, error);
         }
-        let mut reading = Reading::now();
-        let mut breathed_ns = reading.wall_ns;
-        let mut attach_wait_ns = 0;
-        loop {
-            match self.shared.pool.next(&mut self.worker, reading.wall_ns) {
-                Next::Run { task, queued_ns, action } => {
-                    self.shared.carry_out(py, action);
-                    let sample = Sample { queued_ns, attach_wait_ns, ..Sample::default() };
-                    let Some(after) = self.run_item(py, task, reading, sample) else { return self.vanish() };
-                    reading = after;
-                    attach_wait_ns = 0;
-                    if reading.wall_ns.saturating_sub(breathed_ns) > BREATH_NS {
-                        self.breathe(py);
-                        breathed_ns = reading.wall_ns;
-                    }
-                }
-                Next::Park => match self.wait(py) {
-                    Waited::Woken { at_ns } => {
-                        self.has_permit = true;
-                        self.worker.woken();
-                        reading = Reading::now();
-                        breathed_ns = reading.wall_ns;
-                        attach_wait_ns = reading.wall_ns.saturating_sub(at_ns);
-                    }
-                    Waited::Retired => {
-                        self.forget_thread(py);
-                        return;
-                    }
-                },
-                Next::Leave(action) => {
-                    self.has_permit = false;
-                    self.shared.carry_out(py, action);
-                    return;
-                }
+        self.reading = Reading::now();
+        self.breathed_ns = self.reading.wall_ns;
+        while self.step(py) {}
+    }
+
+    /// Runs a task, waits for one, or leaves; says whether to go on.
+    fn step(&mut self, py: Python<'_>) -> bool {
+        let (item, queued_ns) = match self.shared.pool.next(&mut self.worker, self.reading.wall_ns) {
+            Next::Run { task, queued_ns, action } => {
+                self.shared.carry_out(py, action);
+                (task, queued_ns)
+            }
+            Next::Park => return self.wait_and_look(py),
+            Next::Leave(action) => {
+                self.has_permit = false;
+                self.shared.carry_out(py, action);
+                return false;
+            }
+        };
+        let goes_on = match item {
+            Item::Task(future) => self.run_task(&future.into_bound(py), queued_ns),
+            Item::Foreign(item) => self.run_foreign(item.into_bound(py), queued_ns),
+        };
+        if !goes_on {
+            // This is a forked child; the pool stayed in the parent.
+            self.has_permit = false;
+            return false;
+        }
+        if self.reading.wall_ns.saturating_sub(self.breathed_ns) > BREATH_NS {
+            self.breathe(py);
+        }
+        true
+    }
+
+    #[inline(never)]
+    fn wait_and_look(&mut self, py: Python<'_>) -> bool {
+        match self.wait(py) {
+            Waited::Woken { at_ns } => {
+                self.has_permit = true;
+                self.worker.woken();
+                self.reading = Reading::now();
+                self.breathed_ns = self.reading.wall_ns;
+                self.attach_wait_ns = self.reading.wall_ns.saturating_sub(at_ns);
+                true
+            }
+            Waited::Retired => {
+                self.forget_thread(py);
+                false
             }
         }
     }
@@ -172,7 +234,8 @@ impl Loop<'_> {
 
     /// Says that the pool is broken: the standard class marks it and fails what is queued.
     #[inline(never)]
-    fn leave_broken(mut self, py: Python<'_>) {
+    fn leave_broken(mut self, py: Python<'_>, error: PyErr) {
+        self.standard.critical(py, "Exception in initializer:", error);
         let told = || {
             let executor = self.shared.executor.bind(py).call0()?;
             if !executor.is_none() {
@@ -219,41 +282,36 @@ impl Loop<'_> {
         waited
     }
 
-    /// Runs an item that was `next`; the reading after it, or `None` if this is a forked child.
-    fn run_item(&self, py: Python<'_>, item: Item, start: Reading, sample: Sample) -> Option<Reading> {
-        match item {
-            Item::Task(future) => self.run_task(&future.into_bound(py), start, sample),
-            Item::Foreign(item) => self.run_foreign(item.into_bound(py), start, sample),
+    /// Runs a task; says whether this is still the process that the pool is in.
+    fn run_task(&mut self, future: &Bound<'_, FutureCore>, queued_ns: u64) -> bool {
+        let Some(task) = self.begin(future) else { return true };
+        let ended = task.call(future.py());
+        let end = Reading::after(self.reading);
+        let goes_on = process::generation() == self.generation;
+        if goes_on {
+            self.record(end, queued_ns, ended.is_ok());
         }
-    }
-
-    fn run_task(&self, future: &Bound<'_, FutureCore>, start: Reading, sample: Sample) -> Option<Reading> {
-        let py = future.py();
-        let task = match FutureCore::begin(future) {
-            Ok(Some(task)) => task,
-            Ok(None) => {
-                self.shared.pool.finish(&Sample::default(), Outcome::Cancelled);
-                return Some(Reading::now());
-            }
-            Err(error) => {
-                self.shared.pool.finish(&Sample::default(), Outcome::Cancelled);
-                self.standard.critical(py, "Exception in worker", error);
-                return Some(Reading::now());
-            }
-        };
-        let ended = task.call(py);
-        let end = Reading::after(start);
-        if process::generation() != self.generation {
-            self.announce(future, ended);
-            return None;
-        }
-        let outcome = if ended.is_ok() { Outcome::Done } else { Outcome::Failed };
-        self.record(start, end, sample, outcome);
         // With callbacks, the next task must not be charged for them.
-        Some(match self.announce(future, ended) {
+        self.reading = match self.announce(future, ended) {
             Announced::ToNobody => end,
             Announced::ToSomebody => Reading::now(),
-        })
+        };
+        goes_on
+    }
+
+    /// Takes the task out of its future; `None` if there is nothing to run.
+    #[inline(never)]
+    fn begin(&mut self, future: &Bound<'_, FutureCore>) -> Option<Task> {
+        let begun = FutureCore::begin(future);
+        if let Ok(Some(task)) = begun {
+            return Some(task);
+        }
+        self.shared.pool.finish(&Sample::default(), Outcome::Cancelled);
+        if let Err(error) = begun {
+            self.standard.critical(future.py(), "Exception in worker", error);
+        }
+        self.reading = Reading::now();
+        None
     }
 
     #[inline(never)]
@@ -269,37 +327,42 @@ impl Loop<'_> {
         })
     }
 
-    /// Runs an item of the standard library's kind, which ends its own future.
+    /// Runs an item of the standard library's kind, which ends its own future; says whether this is
+    /// still the process that the pool is in.
     #[inline(never)]
-    fn run_foreign(&self, item: Bound<'_, PyAny>, start: Reading, sample: Sample) -> Option<Reading> {
+    fn run_foreign(&mut self, item: Bound<'_, PyAny>, queued_ns: u64) -> bool {
         let py = item.py();
         let ran = match &self.standard.worker_context {
             Some(context) => attach::call_method(&item, intern!(py, "run"), (context,)),
             None => attach::call_method(&item, intern!(py, "run"), ()),
         };
         drop(item);
-        let end = Reading::now();
-        let outcome = if ran.is_ok() { Outcome::Done } else { Outcome::Failed };
         if process::generation() != self.generation {
-            return None;
+            return false;
         }
-        self.record(start, end, sample, outcome);
+        self.record(Reading::now(), queued_ns, ran.is_ok());
         if let Err(error) = ran {
             self.standard.critical(py, "Exception in worker", error);
         }
-        Some(Reading::now())
+        self.reading = Reading::now();
+        true
     }
 
+    /// Books what was run since the last reading.
     #[inline(never)]
-    fn record(&self, start: Reading, end: Reading, sample: Sample, outcome: Outcome) {
+    fn record(&mut self, end: Reading, queued_ns: u64, is_ok: bool) {
+        let start = self.reading;
         let cpu_ns = start.cpu_ns.zip(end.cpu_ns).map(|(start, end)| end.saturating_sub(start));
         let wall_ns = end.wall_ns.saturating_sub(start.wall_ns);
-        self.shared.pool.finish(&Sample { wall_ns, cpu_ns, ..sample }, outcome);
+        let attach_wait_ns = std::mem::take(&mut self.attach_wait_ns);
+        let outcome = if is_ok { Outcome::Done } else { Outcome::Failed };
+        self.shared.pool.finish(&Sample { queued_ns, attach_wait_ns, wall_ns, cpu_ns }, outcome);
     }
 
     /// Lets other threads run, if any wants to.
     #[inline(never)]
-    fn breathe(&self, py: Python<'_>) {
+    fn breathe(&mut self, py: Python<'_>) {
+        self.breathed_ns = self.reading.wall_ns;
         if let Err(error) = attach::call(self.standard.breath.bind(py), &PyTuple::empty(py), None) {
             // Somebody injected an exception between two tasks, where it has no future to go to.
             self.standard.critical(py, "Exception in worker", error);
@@ -313,11 +376,6 @@ impl Loop<'_> {
         {
             self.standard.critical(py, "Exception in worker", error);
         }
-    }
-
-    /// Ends a worker that finds itself in a forked child: its pool stayed in the parent.
-    fn vanish(mut self) {
-        self.has_permit = false;
     }
 }
 
