@@ -19,8 +19,10 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +43,8 @@ ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "target" / "matrix"
 QUICK = "not chaos and not slow"
 
+# All builds leave their library in the same place, so there is one at a time.
+_building = threading.Lock()
 _BUILD_LIMIT_S = 1800.0
 _TEST_LIMIT_S = 3600.0
 
@@ -261,7 +265,8 @@ def run_one(interpreter: Interpreter, maturin: Path, pytest_args: Sequence[str])
     try:
         python = environment.create(WORK / interpreter.tag / "environment", interpreter.executable)
         missing = _install_requirements(interpreter, python)
-        _build(interpreter, python, maturin)
+        with _building:
+            _build(interpreter, python, maturin)
         ok, said = _test(interpreter, python, pytest_args)
     except (StepFailedError, environment.EnvironmentFailedError) as error:
         print(error, flush=True)
@@ -294,6 +299,9 @@ def main() -> int:
     parser.add_argument("--only", type=_tags, default=[], metavar="TAGS", help="such as 3.13,3.14t")
     parser.add_argument("--skip", type=_tags, default=[], metavar="TAGS", help="such as 3.11")
     parser.add_argument("--quick", action="store_true", help=f"only tests that are {QUICK!r}")
+    parser.add_argument(
+        "--jobs", type=int, default=3, help="interpreters at a time (default 3: the tests mostly wait)"
+    )
     parser.add_argument("--list", action="store_true", help="only say what is found")
     parser.add_argument("pytest_args", nargs="*", metavar="-- pytest arguments", help="by default: tests")
     options = parser.parse_args()
@@ -311,11 +319,15 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     pytest_args = [*(["-m", QUICK] if options.quick else []), *options.pytest_args]
-    verdicts = []
-    for interpreter in chosen:
+
+    def run(interpreter: Interpreter) -> Verdict:
         print(f"-- {interpreter.tag}: building and testing", flush=True)
-        verdicts.append(run_one(interpreter, maturin, pytest_args))
-        print(verdicts[-1], flush=True)
+        verdict = run_one(interpreter, maturin, pytest_args)
+        print(verdict, flush=True)
+        return verdict
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        verdicts = list(pool.map(run, chosen))
     print("\nMatrix:", *verdicts, *(f"{tag:<6} missing" for tag in absent), sep="\n")
     return 0 if all(verdict.ok for verdict in verdicts) else 1
 
