@@ -192,3 +192,24 @@ def test_the_system_refuses_threads(ours):
     print(refused)
     """
     assert child.run_clean(code, ours.source).lines == ["True", "True", "True"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, TimeoutError])
+def test_a_signal_while_a_thread_comes_up(ours, pools, monkeypatch, error):
+    """A handler may raise in `Thread.start`, when the thread is there already: it must be counted once."""
+    pool = pools(ours.new(2))
+    start = threading.Thread.start
+
+    def interrupted(thread):
+        start(thread)
+        raise error
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    ran = threading.Event()
+    with pytest.raises(error):
+        pool.submit(ran.set)
+    monkeypatch.undo()
+    assert ran.wait(HANG_S)
+    assert [pool.submit(pow, 2, n).result(HANG_S) for n in range(20)] == [2**n for n in range(20)]
+    pool.shutdown()
+    assert pool.stats().workers_live == 0

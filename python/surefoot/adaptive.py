@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from surefoot import _core
+from surefoot.capacity import standard_default
 from surefoot.condition import Condition
 from surefoot.controllers import Controller, FixedController, PaperController
 from surefoot.futures import Future
@@ -226,8 +227,13 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         logger.info("_work_queue was replaced: %s runs as the standard pool", type(self).__name__)
 
     def __resize(self, max_workers: int) -> None:
-        is_fixed = isinstance(self.__controller, FixedController)
-        self.__pool.set_cap(whole_workers(max_workers), is_fixed)
+        cap = whole_workers(max_workers)
+        if isinstance(self.__controller, FixedController):
+            self.__pool.set_cap(cap, cap)
+        else:
+            # Where a pool of this cap would start.
+            start = min(cap, standard_default())
+            self.__pool.set_cap(cap, start if cap > self.__pool.cap else 1)
 
     def __set_broken(self, broken: object) -> None:
         self.__broken = broken

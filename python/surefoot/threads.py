@@ -32,8 +32,12 @@ class ThreadMaker:
         # Reentrant: starting a thread can run finalizers, which may submit to this pool.
         self._lock = threading.RLock()
 
-    def make(self, index: int, entry: Callable[[], None], bell: Any) -> None:
+    def make(self, index: int, entry: Callable[[], None], bell: Any) -> BaseException | None:
         """Start the worker thread of ``index``; ``bell.put(None)`` is called at the interpreter's exit.
+
+        Returns:
+            What a signal handler raised while the thread came up, for the caller to raise once it has
+            counted the thread; usually nothing.
 
         Raises:
             RuntimeError: If the system gives no thread.
@@ -46,11 +50,23 @@ class ThreadMaker:
             **options,
         )
         with self._lock:
-            thread.start()
+            # First into the set: a task may look for its own thread in there.
             self.threads.add(thread)
+            interrupt: BaseException | None = None
+            try:
+                thread.start()
+            except Exception as error:
+                if thread.ident is None:
+                    self.threads.discard(thread)
+                    raise
+                interrupt = error
+            except BaseException as error:
+                # KeyboardInterrupt in start()'s wait for the thread, which is there all the same.
+                interrupt = error
         # The standard library joins these threads before the interpreter exits.
         queues: Any = standard._threads_queues
         queues[thread] = bell
+        return interrupt
 
     def forget_current(self) -> None:
         """Take the calling thread out of the set: it is about to end."""

@@ -76,7 +76,8 @@ impl ExecutorCore {
         let future = FutureCore::with_task(py, standard, task)?;
         let item = Item::Task(future.clone().unbind());
         match shared.submit(py, item, clock::now_ns()) {
-            Ok(()) => Ok(future.into_any()),
+            Ok(None) => Ok(future.into_any()),
+            Ok(Some(interrupt)) => Err(interrupt),
             Err(Refusal { item, why }) => {
                 drop(item);
                 Err(match why {
@@ -189,10 +190,13 @@ impl PoolCore {
             .collect()
     }
 
-    /// Sets the cap; with `with_limit` the limit too.
-    fn set_cap(&self, py: Python<'_>, cap: usize, with_limit: bool) {
-        let action = self.shared.pool.set_cap(cap, with_limit);
+    /// Sets the cap, and the limit if it is below `least_limit`.
+    fn set_cap(&self, py: Python<'_>, cap: usize, least_limit: usize) {
+        let action = self.shared.pool.set_cap(cap, false);
         self.shared.carry_out(py, action);
+        if self.shared.pool.limit_and_cap().0 < least_limit {
+            self.shared.set_limit(least_limit);
+        }
         self.shared.make_threads(py);
     }
 

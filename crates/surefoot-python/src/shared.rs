@@ -62,11 +62,17 @@ impl Shared {
         Self { pool, idle_timeout_ns, maker, executor, initializer, regulator, is_watched }
     }
 
-    /// Queues an item and sees to it that somebody takes it.
+    /// Queues an item and sees to it that somebody takes it. Returns what a signal handler raised
+    /// meanwhile; the item is queued all the same.
     ///
     /// # Errors
     /// The item comes back if the pool is closed, or if there is no worker and none can be made.
-    pub(crate) fn submit(self: &Arc<Self>, py: Python<'_>, item: Item, now_ns: u64) -> Result<(), Refusal> {
+    pub(crate) fn submit(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        item: Item,
+        now_ns: u64,
+    ) -> Result<Option<PyErr>, Refusal> {
         let address = match &item {
             Item::Task(future) => future.as_ptr(),
             Item::Foreign(object) => object.as_ptr(),
@@ -78,7 +84,7 @@ impl Shared {
         self.watch(now_ns);
         let Action::Start(index) = action else {
             self.carry_out(py, action);
-            return Ok(());
+            return Ok(None);
         };
         self.make_thread(py, index).or_else(|error| {
             let is_mine = |item: &Item| match item {
@@ -88,7 +94,7 @@ impl Shared {
             match self.pool.start_failed(index, is_mine) {
                 Some(item) => Err(Refusal { item, why: Why::NoThread(error) }),
                 // A worker lives and will come to it.
-                None => Ok(()),
+                None => Ok(None),
             }
         })
     }
@@ -123,11 +129,12 @@ impl Shared {
         let _ = process::attendant().send(Errand::MakeThreads(Arc::downgrade(self)));
     }
 
-    fn make_thread(self: &Arc<Self>, py: Python<'_>, index: usize) -> PyResult<()> {
+    /// Makes a worker's thread; what it returns is as for [`Self::submit`].
+    fn make_thread(self: &Arc<Self>, py: Python<'_>, index: usize) -> PyResult<Option<PyErr>> {
         let target = worker::target(py, Arc::clone(self), index)?;
         let bell = ExitBell::new(self);
-        attach::call_method(self.maker.bind(py), intern!(py, "make"), (index, target, bell))?;
-        Ok(())
+        let interrupt = attach::call_method(self.maker.bind(py), intern!(py, "make"), (index, target, bell))?;
+        Ok((!interrupt.is_none()).then(|| PyErr::from_value(interrupt)))
     }
 
     /// Makes as many threads as the queue and the limit call for.

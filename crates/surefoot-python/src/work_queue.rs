@@ -13,7 +13,7 @@ use surefoot_core::pool::Closed;
 
 use crate::attach;
 use crate::future::{Ending, FutureCore};
-use crate::shared::{Item, Shared, Why};
+use crate::shared::{Item, Refusal, Shared, Why};
 use crate::standard::Standard;
 use crate::task::Task;
 
@@ -69,10 +69,12 @@ impl WorkQueue {
             Ok(view) => Item::Task(view.get().future.clone_ref(py)),
             Err(_) => Item::Foreign(item),
         };
-        self.shared.submit(py, item, clock::now_ns()).map_err(|refusal| match refusal.why {
-            Why::Closed(_) => PyRuntimeError::new_err("cannot schedule new futures after shutdown"),
-            Why::NoThread(error) => error,
-        })
+        match self.shared.submit(py, item, clock::now_ns()) {
+            Ok(None) => Ok(()),
+            Ok(Some(interrupt)) => Err(interrupt),
+            Err(Refusal { why: Why::NoThread(error), .. }) => Err(error),
+            Err(_) => Err(PyRuntimeError::new_err("cannot schedule new futures after shutdown")),
+        }
     }
 
     fn put_nowait(&self, py: Python<'_>, item: Py<PyAny>) -> PyResult<()> {
