@@ -313,7 +313,7 @@ def test_each_workload_runs_and_leaves_nothing_behind(name, tmp_path):
     if name == "pipeline":
         pytest.importorskip("sqlite3")
     command = [sys.executable, "-m", "surefoot.workloads.run", "--workload", name, "--pool", "standard"]
-    command += ["--threads", "2", "--cores", "1", "--seconds", "0.1"]
+    command += ["--threads", "2", "--cores", "1", "--seconds", "0.1", "--seconds-max", "60"]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=HANG_S, check=False

@@ -12,6 +12,7 @@ use surefoot_core::spin::{self, Spinner};
 
 use crate::attach;
 use crate::handover;
+use crate::sensors::clocks;
 
 const SHUT: u32 = 0;
 const AWAITED: u32 = 1;
@@ -59,6 +60,9 @@ impl Gate {
     }
 
     fn sleep_until_open(&self, py: Python<'_>, deadline_ns: Option<u64>) -> PyResult<bool> {
+        // A signal that arrives after the interpreter last looked, but before the sleep begins, wakes
+        // nobody. So the thread that signals are for looks again after a moment, and then less often.
+        let mut lookouts = clocks::is_main_thread().then_some([10_000_000, 100_000_000].into_iter());
         loop {
             if self.is_open() {
                 return Ok(true);
@@ -67,6 +71,8 @@ impl Gate {
             if left_ns == Some(0) {
                 return Ok(false);
             }
+            let next_look_ns = lookouts.as_mut().map(|lookouts| lookouts.next().unwrap_or(1_000_000_000));
+            let left_ns = [left_ns, next_look_ns].into_iter().flatten().min();
             attach::detached(py, || {
                 let seen = self.0.compare_exchange(SHUT, AWAITED, Ordering::Relaxed, Ordering::Relaxed);
                 if seen != Err(OPEN) {

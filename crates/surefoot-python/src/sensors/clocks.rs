@@ -49,6 +49,20 @@ pub(crate) fn own_thread_id() -> Option<u64> {
     None
 }
 
+/// Whether the calling thread is the process's first, which alone runs Python's signal handlers.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_main_thread() -> bool {
+    // SAFETY: neither takes anything, and neither can fail.
+    let (thread, process) = (unsafe { libc::gettid() }, unsafe { libc::getpid() });
+    thread == process
+}
+
+/// Whether the calling thread may be the one that runs Python's signal handlers.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_main_thread() -> bool {
+    true
+}
+
 #[cfg(unix)]
 fn read(clock: libc::clockid_t) -> Option<u64> {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
