@@ -101,24 +101,29 @@ fn conclude(py: Python<'_>, ended: std::thread::Result<PyResult<()>>) -> *mut ff
 
 fn run_worker(py: Python<'_>, entry: Borrowed<'_, '_, PyAny>) -> PyResult<()> {
     let entry = entry.cast::<WorkerEntry>()?;
-    let WorkerEntry { shared, index } = entry.get();
+    begin_loop(py, entry.get())?.run(py);
+    Ok(())
+}
+
+/// Enters the pool. The loop is on the heap: see this module's head.
+#[inline(never)]
+fn begin_loop<'a>(py: Python<'a>, entry: &'a WorkerEntry) -> PyResult<Box<Loop<'a>>> {
+    let WorkerEntry { shared, index } = entry;
     let standard = Standard::get(py).inspect_err(|_| {
         drop(shared.pool.start_failed(*index, |_| false));
     })?;
-    let reading = Reading { wall_ns: 0, cpu_ns: None };
-    Loop {
+    Ok(Box::new(Loop {
         shared,
         standard,
         worker: shared.pool.enter(*index, clocks::own_thread_id()),
         generation: process::generation(),
         has_permit: true,
         spinner: Spinner::default(),
-        reading,
+        reading: Reading { wall_ns: 0, cpu_ns: None },
         breathed_ns: 0,
+        queued_ns: 0,
         attach_wait_ns: 0,
-    }
-    .run(py);
-    Ok(())
+    }))
 }
 
 /// A reading of both clocks.
@@ -163,36 +168,36 @@ struct Loop<'a> {
     /// Where the last task ended, so where the next one starts.
     reading: Reading,
     breathed_ns: u64,
+    /// Of the task taken last.
+    queued_ns: u64,
     attach_wait_ns: u64,
 }
 
 impl Loop<'_> {
-    fn run(mut self, py: Python<'_>) {
+    fn run(&mut self, py: Python<'_>) {
+        if self.is_set_up(py) {
+            while self.step(py) {}
+        }
+    }
+
+    /// Runs the initializer; if it fails, the pool is broken.
+    #[inline(never)]
+    fn is_set_up(&mut self, py: Python<'_>) -> bool {
         if let Err(error) = self.initialize(py) {
-            return self.leave_broken(py, error);
+            self.leave_broken(py, error);
+            return false;
         }
         self.reading = Reading::now();
         self.breathed_ns = self.reading.wall_ns;
-        while self.step(py) {}
+        true
     }
 
     /// Runs a task, waits for one, or leaves; says whether to go on.
     fn step(&mut self, py: Python<'_>) -> bool {
-        let (item, queued_ns) = match self.shared.pool.next(&mut self.worker, self.reading.wall_ns) {
-            Next::Run { task, queued_ns, action } => {
-                self.shared.carry_out(py, action);
-                (task, queued_ns)
-            }
-            Next::Park => return self.wait_and_look(py),
-            Next::Leave(action) => {
-                self.has_permit = false;
-                self.shared.carry_out(py, action);
-                return false;
-            }
-        };
+        let Some(item) = self.take(py) else { return self.has_permit };
         let goes_on = match item {
-            Item::Task(future) => self.run_task(&future.into_bound(py), queued_ns),
-            Item::Foreign(item) => self.run_foreign(item.into_bound(py), queued_ns),
+            Item::Task(future) => self.run_task(&future.into_bound(py)),
+            Item::Foreign(item) => self.run_foreign(item.into_bound(py)),
         };
         if !goes_on {
             // This is a forked child; the pool stayed in the parent.
@@ -205,8 +210,29 @@ impl Loop<'_> {
         true
     }
 
+    /// Takes a task. `None`: there was none; the worker has waited and still has a permit, or it
+    /// leaves and has none.
     #[inline(never)]
-    fn wait_and_look(&mut self, py: Python<'_>) -> bool {
+    fn take(&mut self, py: Python<'_>) -> Option<Item> {
+        match self.shared.pool.next(&mut self.worker, self.reading.wall_ns) {
+            Next::Run { task, queued_ns, action } => {
+                self.queued_ns = queued_ns;
+                self.shared.carry_out(py, action);
+                Some(task)
+            }
+            Next::Park => {
+                self.wait_and_look(py);
+                None
+            }
+            Next::Leave(action) => {
+                self.has_permit = false;
+                self.shared.carry_out(py, action);
+                None
+            }
+        }
+    }
+
+    fn wait_and_look(&mut self, py: Python<'_>) {
         match self.wait(py) {
             Waited::Woken { at_ns } => {
                 self.has_permit = true;
@@ -214,12 +240,8 @@ impl Loop<'_> {
                 self.reading = Reading::now();
                 self.breathed_ns = self.reading.wall_ns;
                 self.attach_wait_ns = self.reading.wall_ns.saturating_sub(at_ns);
-                true
             }
-            Waited::Retired => {
-                self.forget_thread(py);
-                false
-            }
+            Waited::Retired => self.forget_thread(py),
         }
     }
 
@@ -234,7 +256,7 @@ impl Loop<'_> {
 
     /// Says that the pool is broken: the standard class marks it and fails what is queued.
     #[inline(never)]
-    fn leave_broken(mut self, py: Python<'_>, error: PyErr) {
+    fn leave_broken(&mut self, py: Python<'_>, error: PyErr) {
         self.standard.critical(py, "Exception in initializer:", error);
         let told = || {
             let executor = self.shared.executor.bind(py).call0()?;
@@ -283,13 +305,13 @@ impl Loop<'_> {
     }
 
     /// Runs a task; says whether this is still the process that the pool is in.
-    fn run_task(&mut self, future: &Bound<'_, FutureCore>, queued_ns: u64) -> bool {
+    fn run_task(&mut self, future: &Bound<'_, FutureCore>) -> bool {
         let Some(task) = self.begin(future) else { return true };
         let ended = task.call(future.py());
         let end = Reading::after(self.reading);
         let goes_on = process::generation() == self.generation;
         if goes_on {
-            self.record(end, queued_ns, ended.is_ok());
+            self.record(end, ended.is_ok());
         }
         // With callbacks, the next task must not be charged for them.
         self.reading = match self.announce(future, ended) {
@@ -330,7 +352,7 @@ impl Loop<'_> {
     /// Runs an item of the standard library's kind, which ends its own future; says whether this is
     /// still the process that the pool is in.
     #[inline(never)]
-    fn run_foreign(&mut self, item: Bound<'_, PyAny>, queued_ns: u64) -> bool {
+    fn run_foreign(&mut self, item: Bound<'_, PyAny>) -> bool {
         let py = item.py();
         let ran = match &self.standard.worker_context {
             Some(context) => attach::call_method(&item, intern!(py, "run"), (context,)),
@@ -340,7 +362,7 @@ impl Loop<'_> {
         if process::generation() != self.generation {
             return false;
         }
-        self.record(Reading::now(), queued_ns, ran.is_ok());
+        self.record(Reading::now(), ran.is_ok());
         if let Err(error) = ran {
             self.standard.critical(py, "Exception in worker", error);
         }
@@ -350,13 +372,15 @@ impl Loop<'_> {
 
     /// Books what was run since the last reading.
     #[inline(never)]
-    fn record(&mut self, end: Reading, queued_ns: u64, is_ok: bool) {
+    fn record(&mut self, end: Reading, is_ok: bool) {
         let start = self.reading;
         let cpu_ns = start.cpu_ns.zip(end.cpu_ns).map(|(start, end)| end.saturating_sub(start));
         let wall_ns = end.wall_ns.saturating_sub(start.wall_ns);
         let attach_wait_ns = std::mem::take(&mut self.attach_wait_ns);
         let outcome = if is_ok { Outcome::Done } else { Outcome::Failed };
-        self.shared.pool.finish(&Sample { queued_ns, attach_wait_ns, wall_ns, cpu_ns }, outcome);
+        self.shared
+            .pool
+            .finish(&Sample { queued_ns: self.queued_ns, attach_wait_ns, wall_ns, cpu_ns }, outcome);
     }
 
     /// Lets other threads run, if any wants to.

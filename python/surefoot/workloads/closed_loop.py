@@ -181,10 +181,11 @@ def _wait_for_end(child: int, ledger: Ledger, begin_ns: int, threads: int, span:
             before = used
         if used >= ledger.capacity or elapsed_s >= span.seconds_max:
             return now_ns
-        # Slots run ahead of tasks by those that a thread has taken and not filled: never more than threads.
-        enough = before is not None and used - before >= 3 * threads
-        if before is not None and not enough and used - before >= 2 * threads:
-            enough = sum(end > begin_ns for end, _ in ledger.entries()) >= 2 * threads
+        # Slots run ahead of tasks by those that a thread has taken and not filled, so they only say when
+        # it is worth while to count the tasks.
+        enough = before is not None and used - before >= 2 * threads
+        if enough:
+            enough = sum(begin_ns < end <= now_ns for end, _ in ledger.entries()) >= 2 * threads
         if span.tasks is None and elapsed_s >= span.seconds and enough:
             return now_ns
         time.sleep(_POLL_S)
