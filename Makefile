@@ -52,7 +52,7 @@ bench-full: build ## the same at full length
 	$(BIN)/python -m bench --out bench/out/records.jsonl
 
 docs: $(STAMPS)/test-tools ## check the documentation's links and build the Rust docs
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --locked --quiet --document-private-items
 	$(BIN)/python -m pytest -q tests/test_docs.py
 
 build: $(STAMPS)/build ## build the extension (release) into the project's virtual environment
