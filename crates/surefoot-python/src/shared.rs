@@ -230,8 +230,7 @@ impl Watched for Shared {
             self.set_limit(limit);
         } else if snapshot.queue_length > 0 {
             // A thread that could not be made before may be had by now.
-            let action = self.pool.set_limit(snapshot.limit);
-            self.carry_out_detached(action);
+            self.carry_out_detached(self.pool.claim_detached());
         }
         if let Some(window) = ask {
             let is_sent = process::attendant().send(Errand::Decide(Arc::downgrade(&self), window));

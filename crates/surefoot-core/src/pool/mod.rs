@@ -189,6 +189,11 @@ impl<T> Pool<T> {
         self.lock().plan(true)
     }
 
+    /// Like [`Self::claim_start`] for a caller that may make no thread.
+    pub fn claim_detached(&self) -> Action {
+        self.lock().plan(false)
+    }
+
     /// Enters the loop in the thread made for `index`; `thread_id` is the kernel's, for its CPU
     /// clock.
     pub fn enter(&self, index: usize, thread_id: Option<u64>) -> Worker {
