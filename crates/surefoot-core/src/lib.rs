@@ -19,6 +19,7 @@ pub mod capacity;
 pub mod clock;
 pub mod controller;
 pub mod decision;
+pub mod gil;
 pub mod ledger;
 pub mod liveness;
 pub mod monitor;
