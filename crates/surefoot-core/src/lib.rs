@@ -15,6 +15,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod allowance;
 pub mod capacity;
 pub mod clock;
 pub mod controller;
@@ -22,6 +23,7 @@ pub mod decision;
 pub mod gil;
 pub mod ledger;
 pub mod liveness;
+pub mod look;
 pub mod monitor;
 pub mod parker;
 pub mod pool;

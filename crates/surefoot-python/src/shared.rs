@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex, Weak};
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use surefoot_core::allowance::Allowance;
 use surefoot_core::clock;
+use surefoot_core::gil::GilReading;
 use surefoot_core::monitor::Watched;
 use surefoot_core::pool::{Action, Closed, Pool, Rejected, Worker};
-use surefoot_core::regulator::{Readings, Regulator, Tick};
+use surefoot_core::regulator::{Readings, Regulator, Tick, Totals};
 use surefoot_core::sync::lock_std;
 use surefoot_core::window::Window;
 
@@ -220,11 +222,21 @@ impl Shared {
 impl Watched for Shared {
     fn tick(self: Arc<Self>, now_ns: u64) -> Option<u64> {
         let regulator = self.regulator.as_ref()?;
-        let workers_cpu_ns = clocks::cpu_ns_of(&self.pool.thread_ids());
         let mut regulator_now = lock_std(regulator);
-        let (snapshot, period) = self.pool.vitals(now_ns, regulator_now.is_period_over(now_ns));
-        let readings = Readings { snapshot, workers_cpu_ns };
-        let Tick { limit, ask, due_ns } = regulator_now.tick(now_ns, &readings, period.as_ref());
+        let wanted = regulator_now.wanted(now_ns);
+        let totals = wanted
+            .totals
+            .then(|| Totals { cpu_ns: clocks::cpu_ns_of(&self.pool.thread_ids()), runqueue_ns: None });
+        let (snapshot, period) = self.pool.vitals(now_ns, wanted.period);
+        let readings = Readings {
+            snapshot,
+            gil: GilReading::Unknown,
+            process_cpu_ns: clocks::process_cpu_ns(),
+            totals,
+            period,
+            allowance: Allowance::default(),
+        };
+        let Tick { limit, ask, due_ns } = regulator_now.tick(now_ns, &readings);
         drop(regulator_now);
         if let Some(limit) = limit {
             self.set_limit(limit);

@@ -328,7 +328,7 @@ impl Loop<'_> {
         if let Ok(Some(task)) = begun {
             return Some(task);
         }
-        self.shared.pool.finish(&Sample::default(), Outcome::Cancelled);
+        self.shared.pool.finish(&Sample::default(), Outcome::Cancelled, self.reading.wall_ns);
         if let Err(error) = begun {
             self.standard.critical(future.py(), "Exception in worker", error);
         }
@@ -378,9 +378,8 @@ impl Loop<'_> {
         let wall_ns = end.wall_ns.saturating_sub(start.wall_ns);
         let attach_wait_ns = std::mem::take(&mut self.attach_wait_ns);
         let outcome = if is_ok { Outcome::Done } else { Outcome::Failed };
-        self.shared
-            .pool
-            .finish(&Sample { queued_ns: self.queued_ns, attach_wait_ns, wall_ns, cpu_ns }, outcome);
+        let sample = Sample { queued_ns: self.queued_ns, attach_wait_ns, wall_ns, cpu_ns };
+        self.shared.pool.finish(&sample, outcome, end.wall_ns);
     }
 
     /// Lets other threads run, if any wants to.
