@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use surefoot_core::monitor::{Monitor, Watched};
 
 use crate::attendant::Attendant;
+use crate::sensors::gil;
 
 static MONITOR: ArcSwapOption<Monitor> = ArcSwapOption::const_empty();
 static ATTENDANT: ArcSwapOption<Attendant> = ArcSwapOption::const_empty();
@@ -64,4 +65,5 @@ pub(crate) fn after_fork_in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     std::mem::forget(MONITOR.swap(None));
     std::mem::forget(ATTENDANT.swap(None));
+    gil::after_fork_in_child();
 }

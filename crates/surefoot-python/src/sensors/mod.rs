@@ -1,3 +1,6 @@
-//! What the operating system tells about threads.
+//! What the operating system and the interpreter tell about threads.
 
 pub(crate) mod clocks;
+pub(crate) mod gil;
+pub(crate) mod python;
+pub(crate) mod report;
