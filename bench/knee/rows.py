@@ -81,15 +81,18 @@ def _swept(group: Sequence[Run]) -> Iterator[Row]:
     workload = group[0].workload
     peer = {"micro": NAIVE, "micro_batch": NAIVE}.get(workload, (SWEPT[workload].named or (least,))[0])
     metric_p99 = "wall_ms_p99_io" if workload == "mixed" else "wall_ms_p99"
+    rate_peer, named = (peer, "named") if SWEPT[workload].rate_against_named else (best, "best")
     for ours in _ours(finals):
         mine = [run for run in finals if run.contender == ours]
-        yield _row(mine, "throughput", _ratios(finals, ours, best, "tasks_per_s"), f"best static, N={best}")
-        yield _row(
-            mine,
-            "throughput whole",
-            _ratios(finals, ours, best, "tasks_per_s_whole"),
-            f"N={best}, ours from a cold start",
-        )
+        for metric, measure, against in (
+            ("throughput", "tasks_per_s", f"{named} static, N={rate_peer}"),
+            ("throughput whole", "tasks_per_s_whole", f"N={rate_peer}; ours from its cold start"),
+        ):
+            yield _row(mine, metric, _ratios(finals, ours, rate_peer, measure), against)
+        if rate_peer != best:
+            yield _row(
+                mine, "throughput best", _ratios(finals, ours, best, "tasks_per_s"), f"best static, N={best}"
+            )
         yield _row(mine, "p99", _ratios(finals, ours, peer, metric_p99), f"N={peer}")
         if peer != best:
             yield _row(mine, "p99 to best", _ratios(finals, ours, best, metric_p99), f"N={best}")

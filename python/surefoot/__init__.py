@@ -17,6 +17,7 @@ __all__ = [
     "Decision",
     "FixedController",
     "Future",
+    "KneeController",
     "PaperController",
     "PoolStats",
     "Window",

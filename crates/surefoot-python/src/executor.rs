@@ -15,6 +15,7 @@ use surefoot_core::sync::lock_std;
 
 use crate::future::FutureCore;
 use crate::records;
+use crate::sensors::gil;
 use crate::shared::{Item, Refusal, Shared, Why};
 use crate::standard::Standard;
 use crate::task::Task;
@@ -137,6 +138,7 @@ impl PoolCore {
     #[pyo3(signature = (*, maker, executor, initializer, min_workers, limit, cap, controller, interval_ns, idle_timeout_ns))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only, and called from one place")]
     fn new(
+        py: Python<'_>,
         maker: Py<PyAny>,
         executor: Py<PyAny>,
         initializer: Option<(Py<PyAny>, Py<PyAny>)>,
@@ -158,6 +160,9 @@ impl PoolCore {
                 _ => return Err(PyValueError::new_err(format!("unknown controller {name:?}"))),
             },
         };
+        if decider.is_some() {
+            gil::start(py);
+        }
         let regulator = decider.map(|decider| Regulator::new(decider, interval_ns, min_workers));
         let pool = Pool::new(Bounds { min_workers, limit, cap });
         let shared = Shared::new(pool, idle_timeout_ns, maker, executor, initializer, regulator);
