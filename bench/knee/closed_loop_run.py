@@ -85,7 +85,8 @@ def run(asked: dict[str, Any]) -> dict[str, Any]:
     spent_s = (time.perf_counter_ns() - opened_ns[0]) / 1e9
     if recorder.failures:
         raise RuntimeError(f"a task failed: {recorder.failures[0]}")
-    answer = _reduce(recorder.entries, opened_ns[0], asked)
+    # A copy: tasks that were under way still end.
+    answer = _reduce(recorder.entries.copy(), opened_ns[0], asked)
     answer |= {
         "gap_s_max": gap_s_max,
         "cores_used": (usage.ru_utime + usage.ru_stime - usage_before.ru_utime - usage_before.ru_stime)

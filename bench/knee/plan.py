@@ -62,6 +62,8 @@ SWEPT = {
     "remote": Load("remote"),
 }
 PHASES_S = {"phases-1": (8.0, 6.0), "phases-2": (12.0, 8.0), "phases-5": (20.0, 10.0)}
+#: A static size that is right in one of the phases, beside ours once.
+PHASES_NAIVE = 64
 AFFINITY = {"affinity": "hashing", "affinity_half_numpy": "half_numpy"}
 NO_CLIFF = ("micro", "stated", "cpu")
 NO_CLIFF_CAPS = (64, 2048)
@@ -161,13 +163,15 @@ def _swept(session: Session, workload: str, cores: int) -> Iterator[Run]:
 
 def _phases(session: Session, cores: int) -> Iterator[Run]:
     pure = {case: _maker(session, "phases", case, cores) for case in ("cpu", "io")}
-    possible = [("cpu", 1), ("io", 64)]
+    possible = [("cpu", 1), ("io", PHASES_NAIVE)]
     for number in range(session.rounds_or(3, 2)):
         for case, size in _shuffled(session, possible):
             yield pure[case](name_of(STANDARD, size), "possible", number)
         for case, (full_s, quick_s) in _shuffled(session, list(PHASES_S.items())):
             make = _maker(session, "phases", case, cores)
-            rivals = [name_of(OURS, cap) for cap in session.caps] + [name_of(STANDARD, 64)] * (number == 0)
+            rivals = [name_of(OURS, cap) for cap in session.caps] + [name_of(STANDARD, PHASES_NAIVE)] * (
+                number == 0
+            )
             for contender in _shuffled(session, rivals):
                 yield make(contender, "final", number, seconds=quick_s if session.quick else full_s)
 

@@ -1,7 +1,6 @@
 import random
 
 import pytest
-
 from bench.estimate import percentile
 from bench.knee import trace
 from bench.knee.bars import bar_for

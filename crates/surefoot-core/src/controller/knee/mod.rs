@@ -128,8 +128,7 @@ impl Knee {
     }
 
     fn notice_change(&mut self, window: &Window) {
-        let constants = Constants { memory_ns: 2.0 * INTERVAL_NS as f64, ..self.constants };
-        self.recent.add(window, &constants);
+        self.recent.add(window, 2.0 * INTERVAL_NS as f64);
         let Some(now) = self.recent.estimate() else { return };
         let far = |knee: f64| {
             let (low, high) = (knee.min(self.settled_knee), knee.max(self.settled_knee));
@@ -201,7 +200,8 @@ impl Knee {
             target = target.max(self.start);
         }
         let limit = window.limit as f64;
-        let spare = (limit * self.constants.dead_band).max(if target == 1 { 0.0 } else { 1.0 });
+        let least_spare = if target == 1 { 0.0 } else { 1.0 };
+        let spare = (target as f64 * self.constants.dead_band).max(least_spare);
         // A limit that is not reached does no harm yet, so only the workers there are count.
         if seen.workers <= target as f64 + 0.5 || limit <= target as f64 + spare || target >= window.limit {
             return None;
@@ -216,7 +216,14 @@ impl Knee {
     }
 
     fn raise(&mut self, window: &Window, seen: &Estimate) -> Option<Decision> {
-        if seen.utilisation >= self.constants.busy_low {
+        let target = self.target(seen);
+        let low = if (window.limit as f64) < target.round() {
+            self.constants.busy_low
+        } else {
+            self.constants.busy_low_beyond
+        };
+        // A difference that cannot be seen is not acted on.
+        if seen.utilisation + seen.utilisation_error >= low {
             self.settle(seen);
             return Some(veto(
                 window,
@@ -244,7 +251,7 @@ impl Knee {
         let most = if blind { self.constants.most_blind_rise } else { self.constants.most_rise };
         let limit = window.limit as f64;
         let by_use = limit * self.constants.busy_aim / seen.utilisation.max(1e-6);
-        let mut want = by_use.max(self.target(seen)).min(limit * most).ceil() as usize;
+        let mut want = by_use.max(target).min(limit * most).ceil() as usize;
         if let Some(plateau) = self.plateau {
             if plateau.until_ns > self.now_ns {
                 self.settle(seen);
@@ -318,7 +325,9 @@ impl Controller for Knee {
             self.skip = counted > window.limit;
             return Decision::hold(window.limit, "the last change has not taken effect yet");
         }
-        self.evidence.add(window, &self.constants);
+        let memory_ns =
+            if self.is_settled { self.constants.settled_memory_ns } else { self.constants.memory_ns };
+        self.evidence.add(window, memory_ns);
         let is_bound = window.looks.bound_share() >= 0.5;
         let Some(seen) = self.evidence.estimate() else {
             return Decision::hold(window.limit, "nothing was seen");
@@ -367,6 +376,8 @@ impl Controller for Knee {
             2 * self.constants.sample_look_ns
         } else if self.gate.is_near() || look.workers_busy == 0 || look.gil.is_busy() == Some(false) {
             self.constants.gate_look_ns
+        } else if !self.is_settled {
+            self.constants.seek_look_ns
         } else {
             self.constants.sample_look_ns
         })
