@@ -36,6 +36,8 @@ mod _core {
     #[pymodule_export]
     use super::process::after_fork_in_child;
     #[pymodule_export]
+    use super::sensors::python::{gil_look_cost_ns, gil_observe, gil_reading, sensors_report};
+    #[pymodule_export]
     use super::standard::configure;
     #[pymodule_export]
     use super::work_queue::{ExitBell, WorkItem, WorkQueue};

@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use surefoot_core::monitor::{Monitor, Watched};
 
 use crate::attendant::Attendant;
-use crate::sensors::allowance;
+use crate::sensors::{allowance, gil};
 
 static MONITOR: ArcSwapOption<Monitor> = ArcSwapOption::const_empty();
 static ATTENDANT: ArcSwapOption<Attendant> = ArcSwapOption::const_empty();
@@ -73,4 +73,5 @@ pub(crate) fn after_fork_in_child() {
     std::mem::forget(MONITOR.swap(None));
     std::mem::forget(ATTENDANT.swap(None));
     std::mem::forget(ALLOWANCE.swap(None));
+    gil::after_fork_in_child();
 }

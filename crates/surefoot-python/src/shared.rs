@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, Weak};
 use pyo3::intern;
 use pyo3::prelude::*;
 use surefoot_core::clock;
-use surefoot_core::gil::GilReading;
 use surefoot_core::monitor::Watched;
 use surefoot_core::pool::{Action, Closed, Pool, Rejected, Worker};
 use surefoot_core::regulator::{Readings, Regulator, Tick, Totals};
@@ -21,7 +20,7 @@ use crate::attendant::Errand;
 use crate::future::FutureCore;
 use crate::process;
 use crate::records;
-use crate::sensors::{allowance, clocks};
+use crate::sensors::{allowance, clocks, gil};
 use crate::work_queue::ExitBell;
 use crate::worker;
 
@@ -231,7 +230,7 @@ impl Watched for Shared {
         let (snapshot, period) = self.pool.vitals(now_ns, wanted.period);
         let readings = Readings {
             snapshot,
-            gil: GilReading::Unknown,
+            gil: gil::read(),
             process_cpu_ns: clocks::process_cpu_ns(),
             totals,
             period,
