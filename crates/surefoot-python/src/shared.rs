@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, Weak};
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use surefoot_core::allowance::Allowance;
 use surefoot_core::clock;
 use surefoot_core::monitor::Watched;
 use surefoot_core::pool::{Action, Closed, Pool, Rejected, Worker};
@@ -22,7 +21,7 @@ use crate::future::FutureCore;
 use crate::join::PoolId;
 use crate::process;
 use crate::records;
-use crate::sensors::{clocks, gil};
+use crate::sensors::{allowance, clocks, gil};
 use crate::work_queue::ExitBell;
 use crate::worker;
 
@@ -232,6 +231,8 @@ impl Shared {
 impl Watched for Shared {
     fn tick(self: Arc<Self>, now_ns: u64) -> Option<u64> {
         let regulator = self.regulator.as_ref()?;
+        // Before the lock, which others take while they are attached: it reads a dozen files.
+        let allowance = allowance::current(now_ns);
         let mut regulator_now = lock_std(regulator);
         let wanted = regulator_now.wanted(now_ns);
         let totals = wanted
@@ -244,7 +245,7 @@ impl Watched for Shared {
             process_cpu_ns: clocks::process_cpu_ns(),
             totals,
             period,
-            allowance: Allowance::default(),
+            allowance,
         };
         let Tick { limit, ask, due_ns } = regulator_now.tick(now_ns, &readings);
         drop(regulator_now);
