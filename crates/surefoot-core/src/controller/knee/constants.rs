@@ -19,6 +19,8 @@ pub struct Constants {
     /// all workers happen to sleep is part of a knee that uses 96 % of the bottleneck; one of 15 ms
     /// is a different load, or a deadlock.
     pub gate_settled_ns: u64,
+    /// The same for each further step then: long enough for a task that computes to show itself.
+    pub gate_settled_step_ns: u64,
     /// Share of one core used by the process below which nobody counts as runnable.
     pub quiet_cpu_share: f64,
     /// Next look while tasks wait and the knee is not known yet: a window of 50 ms then has 50.
@@ -81,6 +83,7 @@ impl Default for Constants {
             calm_look_ns: 20_000_000,
             gate_looks: 2,
             gate_settled_ns: 15_000_000,
+            gate_settled_step_ns: 5_000_000,
             quiet_cpu_share: 0.5,
             seek_look_ns: 1_000_000,
             busy_low: 0.97,

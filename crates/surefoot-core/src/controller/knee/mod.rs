@@ -30,6 +30,9 @@ use evidence::{Bottleneck, Estimate, Evidence};
 use gate::Gate;
 use trial::{Kind, Throughput, Trial, Verdict};
 
+/// Tasks of one window whose mean wall time means something.
+const LEAST_COMPLETIONS: u64 = 8;
+
 /// A limit that throughput has shown to be enough, or needed.
 #[derive(Clone, Copy, Debug)]
 struct Bound {
@@ -57,8 +60,8 @@ pub struct Knee {
     /// The knee when it settled, and the windows in a row that saw another.
     settled_knee: f64,
     changed_windows: u32,
-    /// Least time away per task that was seen, to suspect a remote bottleneck by.
-    least_away_ns: Option<f64>,
+    /// Least mean wall time of a task in any window, to suspect a remote bottleneck by.
+    least_wall_ns: Option<f64>,
     /// Time that was shown in windows.
     now_ns: f64,
     /// The limit that the last decision left, and the limit of the pool's start.
@@ -95,7 +98,7 @@ impl Knee {
         self.floor = None;
         self.hold_ns = 0.0;
         self.is_settled = false;
-        self.least_away_ns = None;
+        self.least_wall_ns = None;
         self.changed_windows = 0;
     }
 
@@ -178,7 +181,7 @@ impl Knee {
                     Some(self.go(window, limit, "plateau: more workers brought no more throughput"))
                 } else {
                     self.floor = Some(Bound { limit, until_ns });
-                    self.least_away_ns = None;
+                    self.least_wall_ns = None;
                     Some(self.go(window, limit, "fewer workers cost throughput: taken back"))
                 }
             }
@@ -264,16 +267,15 @@ impl Knee {
         Some(self.go(window, want, "tasks wait and the bottleneck has time left: up to the knee"))
     }
 
-    /// Suspects a bottleneck out of sight: tasks are away for longer than they were with fewer workers.
+    /// Suspects a bottleneck out of sight: tasks take longer than they did with fewer workers, and not
+    /// for want of the GIL or of cores.
     fn probe(&mut self, window: &Window, seen: &Estimate) -> Option<Decision> {
-        let away_ns = self.evidence.away_ns()?;
-        if self.evidence.seen_completions < self.constants.comparable {
-            return None;
-        }
-        let least_ns = self.least_away_ns.map_or(away_ns, |least_ns| least_ns.min(away_ns));
-        self.least_away_ns = Some(least_ns);
-        let growth = away_ns / least_ns.max(1.0);
-        if growth < self.constants.remote_growth || seen.utilisation > 0.5 || self.trial.is_some() {
+        let growth = self.evidence.wall_ns()? / self.least_wall_ns?.max(1.0);
+        if self.evidence.seen_completions < self.constants.comparable
+            || growth < self.constants.remote_growth
+            || seen.utilisation > 0.5
+            || self.trial.is_some()
+        {
             return None;
         }
         let slots = window.limit as f64 / growth;
@@ -318,6 +320,10 @@ impl Controller for Knee {
         if window.completions > 0 {
             self.mean_wall_ns = window.wall_ns as f64 / window.completions as f64;
         }
+        if window.completions >= LEAST_COMPLETIONS {
+            let least_ns = self.least_wall_ns.unwrap_or(self.mean_wall_ns);
+            self.least_wall_ns = Some(least_ns.min(self.mean_wall_ns));
+        }
         self.notice_change(window);
         let counted = window.workers_busy.saturating_sub(window.workers_joining);
         if std::mem::take(&mut self.skip) {
@@ -359,7 +365,7 @@ impl Controller for Knee {
             }
         }
         let limit = self.gate.look(look, self.is_settled, &self.constants)?;
-        if !self.has_memory && self.gate.quiet_ns() < self.constants.gate_settled_ns * 10 {
+        if !self.has_memory && self.barren_ns < self.constants.gate_settled_ns * 10 {
             return None;
         }
         self.trial = None;
