@@ -9,7 +9,7 @@ use surefoot_core::sim::contender::{self, Contender};
 use surefoot_core::sim::contest::{self, Contest, Summary};
 use surefoot_core::sim::optimum::Best;
 use surefoot_core::sim::scenario::{self, Judged, Scenario};
-use surefoot_core::sim::score::{Score, Way};
+use surefoot_core::sim::score::Way;
 
 use crate::args::SimulateArgs;
 use crate::stop::Stop;
@@ -156,7 +156,12 @@ fn totals(contenders: &[Contender], runs: &[(Scenario, contest::Entry)]) -> Stri
 }
 
 /// Those that were asked for by name, or all.
-fn chosen<T>(all: Vec<T>, names: &[String], what: &str, name: fn(&T) -> &'static str) -> Result<Vec<T>, Stop> {
+fn chosen<T>(
+    all: Vec<T>,
+    names: &[String],
+    what: &str,
+    name: fn(&T) -> &'static str,
+) -> Result<Vec<T>, Stop> {
     if let Some(unknown) = names.iter().find(|asked| !all.iter().any(|one| name(one) == asked.as_str())) {
         return Err(Stop::usage(format!("there is no {what} {unknown:?}; --list shows all")));
     }

@@ -35,7 +35,8 @@ fn tasks_per_s(setup: &Setup, workers: usize, seed: u64, length_s: u64) -> f64 {
 fn within_two_percent_of_exact_mean_value_analysis() {
     for (demand_us, delay_us) in [(500.0, 3_500.0), (100.0, 3_100.0), (1_000.0, 1_000.0)] {
         let (demand_ns, delay_ns) = (demand_us * 1e3, delay_us * 1e3);
-        let phases = vec![Phase::Cpu(Draw::Exponential(demand_ns)), Phase::Delay(Draw::Exponential(delay_ns))];
+        let phases =
+            vec![Phase::Cpu(Draw::Exponential(demand_ns)), Phase::Delay(Draw::Exponential(delay_ns))];
         let setup = setup(Machine::IDEAL, phases);
         let solutions = mva::solve(demand_ns, delay_ns, 64);
         for workers in [1, 2, 4, 8, 16, 32, 64] {

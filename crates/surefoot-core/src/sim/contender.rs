@@ -5,7 +5,7 @@ use super::load::Tasks;
 use super::optimum::{Best, Optimum};
 use super::plant::{Rule, Setup};
 use crate::capacity::standard_default;
-use crate::controller::{Controller, Paper, paper};
+use crate::controller::{Controller, Knee, Paper, knee, paper};
 
 /// One row of the comparison.
 #[derive(Clone, Copy, Debug)]
@@ -54,25 +54,18 @@ pub(super) fn clairvoyant(setup: &Setup, optimum: &Optimum, of: fn(&Best) -> usi
 /// All contenders, in the order of the table.
 pub const ALL: &[Contender] = &[
     Contender {
+        name: "knee",
+        about: "our default",
+        make: |setup, _| controlled(setup, Knee::default(), knee::INTERVAL_NS),
+    },
+    Contender {
         name: "paper",
         about: "section 5.3 of the paper to the letter",
         make: |setup, _| controlled(setup, Paper::default(), paper::INTERVAL_NS),
     },
-    Contender {
-        name: "fixed-1",
-        about: "one worker",
-        make: |setup, _| constant(1)(setup),
-    },
-    Contender {
-        name: "fixed-4",
-        about: "four workers",
-        make: |setup, _| constant(4)(setup),
-    },
-    Contender {
-        name: "fixed-32",
-        about: "32 workers",
-        make: |setup, _| constant(32)(setup),
-    },
+    Contender { name: "fixed-1", about: "one worker", make: |setup, _| constant(1)(setup) },
+    Contender { name: "fixed-4", about: "four workers", make: |setup, _| constant(4)(setup) },
+    Contender { name: "fixed-32", about: "32 workers", make: |setup, _| constant(32)(setup) },
     Contender {
         name: "fixed-256",
         about: "256 workers, or the scenario's cap",

@@ -104,7 +104,10 @@ impl Summary {
             settle_up_p95_s: quantile(&settled(Way::Up), 0.95),
             settle_down_p95_s: quantile(&settled(Way::Down), 0.95),
             overshoot_median: quantile(&all(&mut closed().map(|score| score.overshoot)), 0.5),
-            wall_p99_ratio_median: quantile(&all(&mut flowing().filter_map(|score| score.wall_p99_ratio)), 0.5),
+            wall_p99_ratio_median: quantile(
+                &all(&mut flowing().filter_map(|score| score.wall_p99_ratio)),
+                0.5,
+            ),
             reversals_per_10s_mean: mean(&reversals),
             reversals_per_10s_max: quantile(&reversals, 1.0),
             regret_s_mean: mean(&regrets),

@@ -94,7 +94,11 @@ impl Draw {
                 mean_ns * (sigma * random.normal() - sigma * sigma / 2.0).exp()
             }
             Self::Bimodal { low_ns, high_ns, high_share } => {
-                if random.unit() < high_share { high_ns } else { low_ns }
+                if random.unit() < high_share {
+                    high_ns
+                } else {
+                    low_ns
+                }
             }
         }
     }

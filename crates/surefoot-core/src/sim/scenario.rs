@@ -142,10 +142,14 @@ fn open() -> Vec<Scenario> {
     // 2 ms under the GIL, a hand-off and the pool's own work: 480 a second are nearly all of it.
     let poisson = |name, about, share: f64| Scenario {
         judged: if share > 1.0 { Judged::Closed } else { Judged::Open },
-        ..closed(name, about, Setup {
-            arrival: Arrival::Poisson(480.0 * share),
-            ..cpu_io(Draw::Exponential(2.0 * MS), Draw::Exponential(20.0 * MS), 256)
-        })
+        ..closed(
+            name,
+            about,
+            Setup {
+                arrival: Arrival::Poisson(480.0 * share),
+                ..cpu_io(Draw::Exponential(2.0 * MS), Draw::Exponential(20.0 * MS), 256)
+            },
+        )
     };
     vec![
         poisson("poisson-30", "Poisson arrivals, 2 and 20 ms, at 30 % of the GIL", 0.3),
@@ -154,10 +158,14 @@ fn open() -> Vec<Scenario> {
         poisson("poisson-120", "Poisson arrivals, 2 and 20 ms, at 120 % of the GIL", 1.2),
         Scenario {
             judged: Judged::Open,
-            ..closed("burst", "32 sleeps of 50 ms at once, every 0.5 s, cap 64", Setup {
-                arrival: Arrival::Bursts { size: 32, every_ns: S_NS / 2 },
-                ..steady(vec![Phase::Delay(ms(50.0))], 64)
-            })
+            ..closed(
+                "burst",
+                "32 sleeps of 50 ms at once, every 0.5 s, cap 64",
+                Setup {
+                    arrival: Arrival::Bursts { size: 32, every_ns: S_NS / 2 },
+                    ..steady(vec![Phase::Delay(ms(50.0))], 64)
+                },
+            )
         },
     ]
 }
@@ -176,19 +184,32 @@ fn bottlenecks() -> Vec<Scenario> {
         closed("retrograde", "a server whose throughput falls beyond 31 requests", {
             remote(Server { slots: usize::MAX, alpha: 0.02, kappa: 0.001 }, 20.0)
         }),
-        closed("quota-half", "a quota of half a core; 2 ms of Python, 20 ms of sleep", Setup {
-            machine: Machine { quota_cores: Some(0.5), ..Machine::TWO_CORES },
-            ..cpu_io(ms(2.0), ms(20.0), 256)
-        }),
-        closed("quota-2.5", "a quota of 2.5 of 4 cores; 1 ms of Python, 5 ms of native code", Setup {
-            machine: Machine { quota_cores: Some(2.5), ..four },
-            ..steady(native(1.0, 5.0), 256)
-        }),
-        closed("free-threaded", "no GIL, 8 cores; 5 ms of Python, 20 ms of sleep", Setup {
-            machine: Machine { cores: 8.0, has_gil: false, ..Machine::TWO_CORES },
-            ..cpu_io(ms(5.0), ms(20.0), 256)
-        }),
-        closed("half-native", "2 ms of Python, 2.5 ms of native code, 2 cores", steady(native(2.0, 2.5), 256)),
+        closed(
+            "quota-half",
+            "a quota of half a core; 2 ms of Python, 20 ms of sleep",
+            Setup {
+                machine: Machine { quota_cores: Some(0.5), ..Machine::TWO_CORES },
+                ..cpu_io(ms(2.0), ms(20.0), 256)
+            },
+        ),
+        closed(
+            "quota-2.5",
+            "a quota of 2.5 of 4 cores; 1 ms of Python, 5 ms of native code",
+            Setup { machine: Machine { quota_cores: Some(2.5), ..four }, ..steady(native(1.0, 5.0), 256) },
+        ),
+        closed(
+            "free-threaded",
+            "no GIL, 8 cores; 5 ms of Python, 20 ms of sleep",
+            Setup {
+                machine: Machine { cores: 8.0, has_gil: false, ..Machine::TWO_CORES },
+                ..cpu_io(ms(5.0), ms(20.0), 256)
+            },
+        ),
+        closed(
+            "half-native",
+            "2 ms of Python, 2.5 ms of native code, 2 cores",
+            steady(native(2.0, 2.5), 256),
+        ),
         closed("gil-sleep", "a sleep of 5 ms that keeps the GIL, one of 20 ms that does not", {
             steady(vec![Phase::HoldGilSleep(ms(5.0)), Phase::Delay(ms(20.0))], 256)
         }),
@@ -196,14 +217,19 @@ fn bottlenecks() -> Vec<Scenario> {
             length_ns: 60 * S_NS,
             ..closed("long", "sleeps of 10 s, cap 64", steady(vec![Phase::Delay(ms(10_000.0))], 64))
         },
-        closed("hog", "another thread wants the GIL for 60 % of the time; 2 and 20 ms", Setup {
-            hog: Some((6 * MS_NS, 4 * MS_NS)),
-            ..cpu_io(ms(2.0), ms(20.0), 256)
-        }),
-        closed("eagain", "no more than 12 threads are to be had; sleeps of 50 ms", Setup {
-            machine: Machine { threads_max: 12, ..Machine::TWO_CORES },
-            ..steady(vec![Phase::Delay(ms(50.0))], 64)
-        }),
+        closed(
+            "hog",
+            "another thread wants the GIL for 60 % of the time; 2 and 20 ms",
+            Setup { hog: Some((6 * MS_NS, 4 * MS_NS)), ..cpu_io(ms(2.0), ms(20.0), 256) },
+        ),
+        closed(
+            "eagain",
+            "no more than 12 threads are to be had; sleeps of 50 ms",
+            Setup {
+                machine: Machine { threads_max: 12, ..Machine::TWO_CORES },
+                ..steady(vec![Phase::Delay(ms(50.0))], 64)
+            },
+        ),
     ]
 }
 
@@ -219,7 +245,12 @@ fn faults() -> Vec<Scenario> {
         faulty("blind-io", "io without any sensor", Fault::Missing, io()),
         faulty("no-gil-stated", "stated with CPU clocks only, cap 64", Fault::NoGil, stated()),
         faulty("no-count-stated", "stated, waiters not counted, cap 64", Fault::NoWaiters, stated()),
-        faulty("frozen-stated", "stated, sensors frozen after 0.3 s, cap 64", Fault::Frozen(3 * S_NS / 10), stated()),
+        faulty(
+            "frozen-stated",
+            "stated, sensors frozen after 0.3 s, cap 64",
+            Fault::Frozen(3 * S_NS / 10),
+            stated(),
+        ),
         faulty("frozen-io", "io, sensors frozen from the start", Fault::Frozen(0), io()),
         faulty("garbage-stated", "stated, sensors say anything, cap 64", Fault::Garbage, stated()),
         faulty("garbage-io", "io, sensors say anything", Fault::Garbage, io()),
@@ -232,11 +263,15 @@ fn finishing() -> Vec<Scenario> {
     let meet = |name, about, count: usize| Scenario {
         judged: Judged::Finish,
         length_ns: 60 * S_NS,
-        ..closed(name, about, Setup {
-            arrival: Arrival::Once(4 * count),
-            warm_up_ns: 0,
-            ..steady(vec![Phase::Cpu(ms(0.1)), Phase::Meet(count)], 64)
-        })
+        ..closed(
+            name,
+            about,
+            Setup {
+                arrival: Arrival::Once(4 * count),
+                warm_up_ns: 0,
+                ..steady(vec![Phase::Cpu(ms(0.1)), Phase::Meet(count)], 64)
+            },
+        )
     };
     vec![
         meet("meet-5", "four meetings of 5 tasks, cap 64", 5),

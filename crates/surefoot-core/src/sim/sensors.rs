@@ -102,9 +102,7 @@ impl Sensors {
         Readings {
             gil,
             process_cpu_ns: any(),
-            totals: readings
-                .totals
-                .map(|_| crate::regulator::Totals { cpu_ns: any(), runqueue_ns: any() }),
+            totals: readings.totals.map(|_| crate::regulator::Totals { cpu_ns: any(), runqueue_ns: any() }),
             ..readings
         }
     }

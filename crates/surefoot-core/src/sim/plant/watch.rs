@@ -91,10 +91,6 @@ impl Plant<'_> {
             self.allowance_throttles = throttles;
             self.cores_read = self.machine.usable_cores();
         }
-        Allowance {
-            cores: self.cores_read,
-            is_throttled: self.is_throttled_lately,
-            ..Allowance::default()
-        }
+        Allowance { cores: self.cores_read, is_throttled: self.is_throttled_lately, ..Allowance::default() }
     }
 }
