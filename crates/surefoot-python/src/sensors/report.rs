@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-use super::gil;
+use super::{census, gil};
 
 /// One line of the report.
 #[derive(Clone, Debug)]
@@ -40,6 +40,6 @@ impl Report {
 }
 
 /// All sensors. Others join here.
-pub(crate) fn all() -> [&'static dyn Sensor; 2] {
-    [&gil::Lock, &gil::Waiters]
+pub(crate) fn all() -> [&'static dyn Sensor; 3] {
+    [&gil::Lock, &gil::Waiters, &census::Census]
 }
