@@ -18,6 +18,7 @@
 pub mod allowance;
 pub mod capacity;
 pub mod clock;
+mod control_groups;
 pub mod controller;
 pub mod decision;
 pub mod gil;

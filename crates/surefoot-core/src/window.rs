@@ -63,6 +63,8 @@ pub struct Looks {
     pub held: u32,
     /// Of the seen, how many found it held or wanted.
     pub busy: u32,
+    /// Of the counted, how many found a thread waiting for it.
+    pub wanted: u32,
     /// Looks that could count the waiters.
     pub counted: u32,
     /// Waiters in those, summed.
@@ -89,6 +91,7 @@ impl Looks {
                 self.busy += u32::from(is_held || waiters.is_some_and(|waiters| waiters > 0));
                 if let Some(waiters) = waiters {
                     self.counted += 1;
+                    self.wanted += u32::from(waiters > 0);
                     self.waiters += u64::from(waiters);
                     self.waiters_squared += u64::from(waiters) * u64::from(waiters);
                 }

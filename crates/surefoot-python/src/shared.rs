@@ -8,9 +8,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use surefoot_core::allowance::Allowance;
 use surefoot_core::clock;
-use surefoot_core::gil::GilReading;
 use surefoot_core::monitor::Watched;
 use surefoot_core::pool::{Action, Closed, Pool, Rejected, Worker};
 use surefoot_core::regulator::{Readings, Regulator, Tick, Totals};
@@ -20,9 +18,10 @@ use surefoot_core::window::Window;
 use crate::attach;
 use crate::attendant::Errand;
 use crate::future::FutureCore;
+use crate::join::PoolId;
 use crate::process;
 use crate::records;
-use crate::sensors::clocks;
+use crate::sensors::{allowance, clocks, gil};
 use crate::work_queue::ExitBell;
 use crate::worker;
 
@@ -38,6 +37,7 @@ pub(crate) enum Item {
 /// One pool.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    pub(crate) id: PoolId,
     pub(crate) pool: Pool<Item>,
     pub(crate) idle_timeout_ns: Option<u64>,
     /// `surefoot.threads.ThreadMaker`; it does not know the executor.
@@ -61,7 +61,16 @@ impl Shared {
     ) -> Self {
         let regulator = regulator.map(Mutex::new);
         let is_watched = AtomicBool::new(false);
-        Self { pool, idle_timeout_ns, maker, executor, initializer, regulator, is_watched }
+        Self {
+            id: PoolId::next(),
+            pool,
+            idle_timeout_ns,
+            maker,
+            executor,
+            initializer,
+            regulator,
+            is_watched,
+        }
     }
 
     /// Queues an item and sees to it that somebody takes it. Returns what a signal handler raised
@@ -222,6 +231,8 @@ impl Shared {
 impl Watched for Shared {
     fn tick(self: Arc<Self>, now_ns: u64) -> Option<u64> {
         let regulator = self.regulator.as_ref()?;
+        // Before the lock, which others take while they are attached: it reads a dozen files.
+        let allowance = allowance::current(now_ns);
         let mut regulator_now = lock_std(regulator);
         let wanted = regulator_now.wanted(now_ns);
         let totals = wanted
@@ -230,11 +241,11 @@ impl Watched for Shared {
         let (snapshot, period) = self.pool.vitals(now_ns, wanted.period);
         let readings = Readings {
             snapshot,
-            gil: GilReading::Unknown,
+            gil: gil::read(),
             process_cpu_ns: clocks::process_cpu_ns(),
             totals,
             period,
-            allowance: Allowance::default(),
+            allowance,
         };
         let Tick { limit, ask, due_ns } = regulator_now.tick(now_ns, &readings);
         drop(regulator_now);

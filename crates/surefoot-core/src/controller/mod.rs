@@ -8,9 +8,11 @@
 //! 2. Two equal histories give equal limits.
 
 mod fixed;
+pub mod knee;
 pub mod paper;
 
 pub use fixed::Fixed;
+pub use knee::Knee;
 pub use paper::Paper;
 
 use crate::decision::Decision;

@@ -1,5 +1,6 @@
-//! What the operating system and the interpreter tell about threads.
+//! What the operating system and the interpreter tell about threads and about the machine.
 
+pub(crate) mod allowance;
 pub(crate) mod census;
 pub(crate) mod clocks;
 pub(crate) mod gil;
