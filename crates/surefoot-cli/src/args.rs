@@ -25,6 +25,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Find this device's saturation cliff: throughput and latency against the number of threads.
     Cliff(CliffArgs),
+    /// Say which sensors work here, by which method and with which error, and why others do not.
+    Doctor(DoctorArgs),
 }
 
 /// A workload, one module each in `surefoot.workloads`.
@@ -140,6 +142,17 @@ pub(crate) struct CliffArgs {
     pub(crate) quick: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// The Python interpreter to look at [default: the one that runs this].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) python: Option<PathBuf>,
+
+    /// Print the result as one JSON object instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// How long a run measures.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Span {
@@ -249,7 +262,10 @@ mod tests {
 
     fn parse(words: &[&str]) -> Result<CliffArgs, clap::Error> {
         let argv = ["surefoot", "cliff"].iter().chain(words);
-        Cli::try_parse_from(argv).map(|Cli { command: Command::Cliff(args) }| args)
+        Cli::try_parse_from(argv).map(|cli| match cli.command {
+            Command::Cliff(cliff) => cliff,
+            Command::Doctor(other) => unreachable!("asked for cliff, got {other:?}"),
+        })
     }
 
     #[test]

@@ -81,6 +81,8 @@ pub(crate) fn look(thread_ids: &[u64]) -> Result<Vec<Kind>, String> {
     let places = gil::sleeping_places();
     let own = super::clocks::own_thread_id();
     let kind_of = |thread_id: &u64| match fs::read_to_string(format!("/proc/self/task/{thread_id}/syscall")) {
+        // In the system call that asks.
+        Ok(_) if own == Some(*thread_id) => Ok(Kind::Running),
         Ok(text) => kind(&text, places.as_ref())
             .ok_or_else(|| format!("the kernel says {:?} of a thread", text.trim())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Kind::Gone),
@@ -168,7 +170,7 @@ pub(crate) struct Census;
 
 impl Sensor for Census {
     fn report(&self, py: Python<'_>) -> Report {
-        let error = "one look; sqrt(p (1 - p) / looks) for a share p";
+        let error = "exact at a look; a share p of n looks: sqrt(p (1 - p) / n)";
         Report::new("GIL wait by thread", "census of system calls", error, trial(py))
     }
 }

@@ -4,5 +4,6 @@ pub(crate) mod allowance;
 pub(crate) mod census;
 pub(crate) mod clocks;
 pub(crate) mod gil;
+pub(crate) mod machine;
 pub(crate) mod python;
 pub(crate) mod report;

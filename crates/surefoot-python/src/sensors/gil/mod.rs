@@ -174,7 +174,12 @@ pub(crate) struct Lock;
 impl Sensor for Lock {
     fn report(&self, py: Python<'_>) -> Report {
         let outcome = outcome(py, |outcome| &outcome.lock);
-        Report::new("GIL held, switches", "lock word", "one look; a share of looks for a window", outcome)
+        Report::new(
+            "GIL held, switches",
+            "lock word",
+            "exact at a look; a share u of n looks: sqrt(u (1 - u) / n)",
+            outcome,
+        )
     }
 }
 
@@ -185,7 +190,12 @@ pub(crate) struct Waiters;
 impl Sensor for Waiters {
     fn report(&self, py: Python<'_>) -> Report {
         let outcome = outcome(py, |outcome| &outcome.waiters);
-        Report::new("GIL waiters", "condition variable", "0 threads for a look", outcome)
+        Report::new(
+            "GIL waiters",
+            "condition variable",
+            "exact at a look; looks dt apart: dt / 2 * sqrt(waits begun)",
+            outcome,
+        )
     }
 }
 
