@@ -3,5 +3,7 @@
 pub(crate) mod allowance;
 pub(crate) mod clocks;
 pub(crate) mod gil;
+pub(crate) mod meter;
 pub(crate) mod python;
 pub(crate) mod report;
+pub(crate) mod schedstat;
