@@ -4,11 +4,8 @@ pub(crate) mod allowance;
 pub(crate) mod census;
 pub(crate) mod clocks;
 pub(crate) mod gil;
-<<<<<<< HEAD
 pub(crate) mod machine;
-=======
 pub(crate) mod meter;
->>>>>>> meter
 pub(crate) mod python;
 pub(crate) mod report;
 pub(crate) mod schedstat;
