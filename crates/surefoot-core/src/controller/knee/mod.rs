@@ -25,6 +25,7 @@ pub use constants::{Constants, INTERVAL_NS};
 
 use super::Controller;
 use crate::decision::Decision;
+use crate::gil::GilReading;
 use crate::look::Look;
 use crate::window::Window;
 use evidence::{Estimate, Evidence};
@@ -32,7 +33,7 @@ use gate::Gate;
 use trial::{Kind, Throughput, Trial, Verdict};
 
 /// Tasks of one window whose mean wall time means something.
-const LEAST_COMPLETIONS: u64 = 8;
+const LEAST_COMPLETIONS: u64 = 4;
 
 /// A limit that throughput has shown to be enough, or needed.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +63,12 @@ pub struct Knee {
     hold_ns: f64,
     /// The bottleneck is used up, or the cap is reached.
     is_settled: bool,
+    /// The last fall came from here, and has not been borne out yet.
+    fallen_from: Option<usize>,
+    /// Most of a bottleneck has been used by this load, so a moment without anybody runnable is a gap.
+    is_known: bool,
+    /// Some look could see who is runnable.
+    has_sight: bool,
     /// What the load was shown to need above the model's target, as a factor: tasks that go through
     /// several resources use each of them less than one alone would be.
     extra: f64,
@@ -103,6 +110,9 @@ impl Knee {
             floor: None,
             hold_ns: 0.0,
             is_settled: false,
+            fallen_from: None,
+            is_known: false,
+            has_sight: false,
             extra: 1.0,
             changed_windows: 0,
             least_wall_ns: None,
@@ -134,6 +144,8 @@ impl Knee {
         self.floor = None;
         self.hold_ns = 0.0;
         self.is_settled = false;
+        self.is_known = false;
+        self.fallen_from = None;
         self.extra = 1.0;
         self.least_wall_ns = None;
         self.changed_windows = 0;
@@ -176,11 +188,12 @@ impl Knee {
         }
         let differs = || {
             let (now, before) = (self.recent.estimate()?.knee, self.load.estimate()?.knee);
-            Some(now.max(before) > now.min(before) * self.constants.change + 1.0)
+            // Windows shorter than a task also say which part of it the workers are in.
+            let is_long = 3.0 * window.duration_ns as f64 >= self.mean_wall_ns;
+            let change = if is_long { self.constants.change } else { self.constants.large_change };
+            Some(now.max(before) > now.min(before) * change + 1.0)
         };
-        // A window shorter than a task says which part of it the workers are in, not what the load is.
-        let is_long = 3.0 * window.duration_ns as f64 >= self.mean_wall_ns;
-        let differs = is_long && window.completions > 0 && self.is_settled && differs() == Some(true);
+        let differs = window.completions > 0 && self.is_settled && differs() == Some(true);
         self.changed_windows = if differs { self.changed_windows + 1 } else { 0 };
         if self.changed_windows >= self.constants.change_windows {
             self.forget();
@@ -262,6 +275,11 @@ impl Controller for Knee {
                 return decision;
             }
         }
+        let is_used = seen.utilisation >= self.constants.busy_high;
+        self.is_known = load.utilisation >= self.constants.quiet_share;
+        if is_used && self.evidence.seen_ns >= 2.0 * INTERVAL_NS as f64 {
+            self.fallen_from = None;
+        }
         // The knee from all that was seen of the load, its use from what was seen of this limit.
         let seen = Estimate { knee: load.knee, ..seen };
         if let Some(decision) = self.lower(window, &seen) {
@@ -286,7 +304,13 @@ impl Controller for Knee {
                 return None;
             }
         }
-        let patience_ns = self.is_settled.then(|| {
+        let is_blind = look.gil == GilReading::Unknown && look.process_cpu_ns.is_none();
+        self.has_sight |= !is_blind;
+        if is_blind && self.has_sight {
+            // A sensor that failed for once says nothing; where there is none, patience must do.
+            return None;
+        }
+        let patience_ns = (self.is_settled || self.is_known).then(|| {
             let half_ns = (self.mean_wall_ns / 2.0) as u64;
             half_ns.clamp(self.constants.gate_settled_ns, self.constants.most_gate_settled_ns)
         });
@@ -294,10 +318,11 @@ impl Controller for Knee {
         if !self.has_memory && self.barren_ns < self.constants.gate_settled_ns * 10 {
             return None;
         }
-        if let Some(trial) = self.trial.take().filter(|trial| trial.kind == Kind::Fall) {
+        self.trial = None;
+        if let Some(from) = self.fallen_from.take() {
             // A fall that leaves nobody runnable was wrong, and so was the sensor that asked for it.
             let until_ns = self.next_hold_ns();
-            self.floor = Some(Bound { limit: trial.from.min(look.cap), until_ns });
+            self.floor = Some(Bound { limit: from.min(look.cap), until_ns });
         }
         self.changed(limit);
         Some(Decision::hold(limit, "tasks wait and nobody is runnable"))

@@ -1,8 +1,8 @@
 //! The rules that a window may call for: down to the knee, up to it, or a probe.
 
-use super::Knee;
 use super::evidence::{Bottleneck, Estimate};
 use super::trial::Kind;
+use super::{Bound, Knee};
 use crate::decision::{Decision, Veto};
 use crate::window::Window;
 
@@ -40,6 +40,8 @@ impl Knee {
             return None;
         }
         self.try_out(Kind::Fall, window.limit);
+        self.fallen_from = Some(window.limit);
+        self.is_settled = true;
         let reason = match seen.bottleneck {
             Bottleneck::Gil => "workers queue for the GIL: down to the knee",
             Bottleneck::Cores => "workers queue for the cores: down to the knee",
@@ -63,9 +65,14 @@ impl Knee {
             self.is_settled = true;
             return Some(veto(window, (Veto::Cap, "tasks wait, but the cap is reached")));
         }
+        if self.trial.is_some_and(|trial| trial.kind == Kind::Probe) {
+            return None;
+        }
         let unused_ns = (1.0 - seen.utilisation) * self.evidence.seen_ns;
         let enough_ns = if is_beyond { 2.0 } else { 1.0 } * self.constants.unused_ns;
-        if self.evidence.seen_ns < self.constants.rise_after_ns || unused_ns < enough_ns {
+        let least_ns = if is_beyond { self.constants.beyond_walls * self.mean_wall_ns } else { 0.0 };
+        let least_ns = least_ns.max(self.constants.rise_after_ns);
+        if self.evidence.seen_ns < least_ns || unused_ns < enough_ns {
             return None;
         }
         if !self.has_memory {
@@ -101,15 +108,25 @@ impl Knee {
     /// for want of the GIL or of cores.
     pub(super) fn probe(&mut self, window: &Window, seen: &Estimate) -> Option<Decision> {
         let growth = self.evidence.wall_ns()? / self.least_wall_ns?.max(1.0);
+        let is_held = |bound: Bound| bound.until_ns > self.now_ns && window.limit <= bound.limit;
         if self.evidence.seen_completions < self.constants.comparable
-            || growth < self.constants.remote_growth
-            || seen.utilisation > 0.5
+            || seen.utilisation > self.constants.quiet_share
             || self.trial.is_some()
+            || self.floor.is_some_and(is_held)
         {
             return None;
         }
-        let slots = window.limit as f64 / growth;
-        let target = (slots + slots.sqrt()).ceil() as usize;
+        let limit = window.limit as f64;
+        let target = if growth >= self.constants.remote_growth {
+            let slots = limit / growth;
+            slots + slots.sqrt()
+        } else if self.plateau.is_some_and(is_held) {
+            // The last probe showed that the bottleneck is elsewhere; how far down it goes is not known.
+            limit * self.constants.probe_factor
+        } else {
+            return None;
+        };
+        let target = target.ceil() as usize;
         if target >= window.limit || target < window.min_workers.max(2) {
             return None;
         }
