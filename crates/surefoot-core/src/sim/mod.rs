@@ -22,11 +22,13 @@
 //! - [`scenario`]: what is run; [`optimum`]: the best that a constant limit reaches in it.
 //! - [`contender`]: who is compared, [`comparator`] being other people's rules.
 //! - [`trace`] is what a run leaves, [`score`] what it comes to.
+//! - [`join_graph`]: random programs of tasks that wait for each other.
 //! - [`mva`]: the theory that the plant is held against.
 
 pub mod comparator;
 pub mod contender;
 pub mod contest;
+pub mod join_graph;
 pub mod load;
 pub mod machine;
 pub mod mva;

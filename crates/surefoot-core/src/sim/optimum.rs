@@ -1,6 +1,6 @@
 //! The best that a constant limit reaches, found by a sweep.
 
-use super::load::Tasks;
+use super::load::{Arrival, Tasks};
 use super::plant::{Rule, Setup, run};
 use super::scenario::{Judged, Scenario};
 use super::trace::Trace;
@@ -15,7 +15,12 @@ const SETTLED_TIMES: f64 = 1.5;
 /// Nor beyond the knee and this, where the knee is small.
 const SETTLED_MORE: usize = 2;
 
-const S_NS: u64 = 1_000_000_000;
+/// Tasks for each worker in a run of the sweep.
+const ROUNDS: f64 = 40.0;
+/// But no run is longer than this.
+const LONGEST_NS: u64 = 120_000_000_000;
+/// The peak is the least limit with this share of the best: of equals, the fewest.
+const PEAK_SHARE: f64 = 0.995;
 
 /// The best of one turn of a load.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,16 +54,36 @@ fn grid(cap: usize) -> Vec<usize> {
     tried
 }
 
+/// Of tasks that come on their own, any limit that keeps up has the best throughput; the best is the
+/// one with the best 99th percentile of the response then, and the knee comes within a tenth of it.
+fn best_response(rates: &[(usize, f64)], responses: &[u64], cap: usize) -> Best {
+    let least_ns = responses.iter().copied().min().unwrap_or(0) as f64;
+    let least = |times: f64| {
+        let found = rates.iter().zip(responses).find(|point| *point.1 as f64 <= times * least_ns);
+        found.map_or(cap, |point| point.0.0)
+    };
+    let tasks_per_s = rates.iter().fold(0.0, |best: f64, point| best.max(point.1));
+    let knee = least(1.1);
+    Best { knee, peak: least(1.0), tasks_per_s, settled: (knee, cap) }
+}
+
 fn best(rates: &[(usize, f64)], cap: usize) -> Best {
-    let (peak, tasks_per_s) =
-        rates.iter().copied().fold((1, 0.0), |best, point| if point.1 > best.1 { point } else { best });
+    let tasks_per_s = rates.iter().fold(0.0, |best: f64, point| best.max(point.1));
     let least = |share: f64| {
         let found = rates.iter().find(|point| point.1 >= share * tasks_per_s);
         found.map_or(cap, |point| point.0)
     };
-    let knee = least(KNEE_SHARE);
+    let (knee, peak) = (least(KNEE_SHARE), least(PEAK_SHARE));
     let high = ((knee as f64 * SETTLED_TIMES) as usize).max(knee + SETTLED_MORE).min(cap);
     Best { knee, peak, tasks_per_s, settled: (least(SETTLED_SHARE), high) }
+}
+
+/// Length of a run of the sweep: [`ROUNDS`] tasks for each worker. Many workers that share one
+/// GIL finish their tasks nearly together, so in a shorter run the moment at which it ends decides
+/// whether a round counts.
+fn sweep_ns(scenario: &Scenario, workers: usize, tasks_per_s: f64) -> u64 {
+    let rounds_s = ROUNDS * workers as f64 / tasks_per_s.max(1.0);
+    ((rounds_s * 1e9) as u64).clamp(scenario.length_ns, LONGEST_NS)
 }
 
 /// Sweeps the limit over each turn by itself.
@@ -77,14 +102,20 @@ pub fn find(scenario: &Scenario) -> Optimum {
         Tasks::Graph(_) => vec![setup.clone()],
     };
     let sweep = |setup: &Setup| {
-        let warm_up_ns = scenario.length_ns / 5;
-        let length_ns = scenario.length_ns.min(10 * S_NS).max(warm_up_ns + scenario.length_ns / 3);
+        let (mut last, mut responses) = (0.0, Vec::new());
         let rate = |workers| {
+            let length_ns = sweep_ns(scenario, workers, last);
             let trace = run(setup, Rule::Constant(workers), 0, length_ns);
-            (workers, trace.tasks_per_s(warm_up_ns, length_ns))
+            last = trace.tasks_per_s(length_ns / 5, length_ns);
+            responses.push(trace.response_p99_ns().unwrap_or(u64::MAX));
+            (workers, last)
         };
         let rates: Vec<_> = grid(setup.cap).into_iter().map(rate).collect();
-        best(&rates, setup.cap)
+        if matches!(setup.arrival, Arrival::Poisson(_) | Arrival::Bursts { .. }) {
+            best_response(&rates, &responses, setup.cap)
+        } else {
+            best(&rates, setup.cap)
+        }
     };
     Optimum { turns: alone.iter().map(sweep).collect() }
 }

@@ -36,7 +36,7 @@ impl Plant<'_> {
             let (due_ns, due) = self.next_due();
             let event_ns = self.events.peek().map_or(u64::MAX, |Reverse((at_ns, ..))| *at_ns);
             let next_ns = due_ns.min(event_ns);
-            if next_ns > length_ns || self.trace.finished_ns.is_some() {
+            if next_ns > length_ns || self.trace.finished_ns.is_some() || self.trace.is_jammed {
                 break;
             }
             self.advance(next_ns);
@@ -52,8 +52,6 @@ impl Plant<'_> {
         }
         self.trace.ended_ns = self.trace.finished_ns.unwrap_or(length_ns);
         self.trace.workers_made = self.threads.len() - FIRST_WORKER;
-        let snapshot = self.pool.vitals(self.now_ns, false).0;
-        self.trace.is_jammed = snapshot.workers_joining >= snapshot.cap;
         self.trace
     }
 

@@ -31,6 +31,10 @@ impl Plant<'_> {
                 return;
             }
         }
+        if self.is_jammed() {
+            self.trace.is_jammed = true;
+            return;
+        }
         let now_ns = self.now_ns;
         let Some(mut regulator) = self.regulator.take() else { return };
         let wanted = regulator.wanted(now_ns);
@@ -53,6 +57,7 @@ impl Plant<'_> {
         if let Some(limit) = tick.limit {
             let action = self.pool.set_limit(limit);
             self.trace.limited(now_ns, self.pool.limit_and_cap().0);
+            self.trace.decisions.extend(regulator.log().entries().last().cloned());
             self.carry_out(action);
         } else if snapshot.queue_length > 0 {
             let action = self.pool.claim_detached();
@@ -68,6 +73,12 @@ impl Plant<'_> {
             Some(due_ns) => self.at(due_ns.max(now_ns) + TIMER_LATE_NS, Event::Tick),
             None => self.is_watched = false,
         }
+    }
+
+    /// Whether every worker that may ever be had waits for another task: no limit helps any more.
+    fn is_jammed(&self) -> bool {
+        let snapshot = self.pool.vitals(self.now_ns, false).0;
+        snapshot.workers_joining >= snapshot.cap && self.events.is_empty() && self.gil.holder.is_none()
     }
 
     fn gil_reading(&self) -> GilReading {
