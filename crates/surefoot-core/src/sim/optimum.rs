@@ -54,28 +54,69 @@ fn grid(cap: usize) -> Vec<usize> {
     tried
 }
 
-/// Of tasks that come on their own, any limit that keeps up has the best throughput; the best is the
-/// one with the best 99th percentile of the response then, and the knee comes within a tenth of it.
-fn best_response(rates: &[(usize, f64)], responses: &[u64], cap: usize) -> Best {
-    let least_ns = responses.iter().copied().min().unwrap_or(0) as f64;
-    let least = |times: f64| {
-        let found = rates.iter().zip(responses).find(|point| *point.1 as f64 <= times * least_ns);
-        found.map_or(cap, |point| point.0.0)
-    };
-    let tasks_per_s = rates.iter().fold(0.0, |best: f64, point| best.max(point.1));
-    let knee = least(1.1);
-    Best { knee, peak: least(1.0), tasks_per_s, settled: (knee, cap) }
+/// One constant limit, measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Point {
+    workers: usize,
+    tasks_per_s: f64,
+    response_p99_ns: u64,
 }
 
-fn best(rates: &[(usize, f64)], cap: usize) -> Best {
-    let tasks_per_s = rates.iter().fold(0.0, |best: f64, point| best.max(point.1));
-    let least = |share: f64| {
-        let found = rates.iter().find(|point| point.1 >= share * tasks_per_s);
-        found.map_or(cap, |point| point.0)
-    };
-    let (knee, peak) = (least(KNEE_SHARE), least(PEAK_SHARE));
-    let high = ((knee as f64 * SETTLED_TIMES) as usize).max(knee + SETTLED_MORE).min(cap);
-    Best { knee, peak, tasks_per_s, settled: (least(SETTLED_SHARE), high) }
+/// A measured curve, ascending in workers, not empty.
+#[derive(Clone, Debug, PartialEq)]
+struct Curve(Vec<Point>);
+
+impl Curve {
+    fn best_per_s(&self) -> f64 {
+        self.0.iter().fold(0.0, |best, point| best.max(point.tasks_per_s))
+    }
+
+    /// The place of the least limit with this share of the best throughput.
+    fn place(&self, share: f64) -> usize {
+        let enough = share * self.best_per_s();
+        self.0.iter().position(|point| point.tasks_per_s >= enough).unwrap_or(0)
+    }
+
+    fn least(&self, share: f64) -> usize {
+        self.0[self.place(share)].workers
+    }
+
+    /// The number to measure in order to know the least limit with this share better; `None`: known to
+    /// one worker, or two in a hundred.
+    fn between(&self, share: f64) -> Option<usize> {
+        let place = self.place(share);
+        let (below, above) = (self.0[place.checked_sub(1)?].workers, self.0[place].workers);
+        (above - below > 1 + above / 50).then_some(usize::midpoint(below, above))
+    }
+
+    fn insert(&mut self, point: Point) {
+        let place = self.0.partition_point(|other| other.workers < point.workers);
+        self.0.insert(place, point);
+    }
+
+    fn best(&self, cap: usize) -> Best {
+        let knee = self.least(KNEE_SHARE);
+        let high = ((knee as f64 * SETTLED_TIMES) as usize).max(knee + SETTLED_MORE).min(cap);
+        Best {
+            knee,
+            peak: self.least(PEAK_SHARE),
+            tasks_per_s: self.best_per_s(),
+            settled: (self.least(SETTLED_SHARE), high),
+        }
+    }
+
+    /// Of tasks that come on their own, any limit that keeps up has the best throughput; the best is
+    /// the one with the best 99th percentile of the response then, and the knee comes within a tenth
+    /// of it.
+    fn best_response(&self, cap: usize) -> Best {
+        let least_ns = self.0.iter().map(|point| point.response_p99_ns).min().unwrap_or(0) as f64;
+        let least = |times: f64| {
+            let found = self.0.iter().find(|point| point.response_p99_ns as f64 <= times * least_ns);
+            found.map_or(cap, |point| point.workers)
+        };
+        let knee = least(1.1);
+        Best { knee, peak: least(1.0), tasks_per_s: self.best_per_s(), settled: (knee, cap) }
+    }
 }
 
 /// Length of a run of the sweep: [`ROUNDS`] tasks for each worker. Many workers that share one
@@ -102,20 +143,29 @@ pub fn find(scenario: &Scenario) -> Optimum {
         Tasks::Graph(_) => vec![setup.clone()],
     };
     let sweep = |setup: &Setup| {
-        let (mut last, mut responses) = (0.0, Vec::new());
-        let rate = |workers| {
-            let length_ns = sweep_ns(scenario, workers, last);
+        let measure = |workers, about_per_s| {
+            let length_ns = sweep_ns(scenario, workers, about_per_s);
             let trace = run(setup, Rule::Constant(workers), 0, length_ns);
-            last = trace.tasks_per_s(length_ns / 5, length_ns);
-            responses.push(trace.response_p99_ns().unwrap_or(u64::MAX));
-            (workers, last)
+            Point {
+                workers,
+                tasks_per_s: trace.tasks_per_s(length_ns / 5, length_ns),
+                response_p99_ns: trace.response_p99_ns().unwrap_or(u64::MAX),
+            }
         };
-        let rates: Vec<_> = grid(setup.cap).into_iter().map(rate).collect();
-        if matches!(setup.arrival, Arrival::Poisson(_) | Arrival::Bursts { .. }) {
-            best_response(&rates, &responses, setup.cap)
-        } else {
-            best(&rates, setup.cap)
+        let mut curve = Curve(Vec::new());
+        for workers in grid(setup.cap) {
+            let last = curve.0.last().map_or(0.0, |point| point.tasks_per_s);
+            curve.0.push(measure(workers, last));
         }
+        if matches!(setup.arrival, Arrival::Poisson(_) | Arrival::Bursts { .. }) {
+            return curve.best_response(setup.cap);
+        }
+        for share in [SETTLED_SHARE, KNEE_SHARE, PEAK_SHARE] {
+            while let Some(workers) = curve.between(share) {
+                curve.insert(measure(workers, curve.best_per_s()));
+            }
+        }
+        curve.best(setup.cap)
     };
     Optimum { turns: alone.iter().map(sweep).collect() }
 }
@@ -151,11 +201,22 @@ impl Reference {
 mod tests {
     use super::*;
 
+    fn curve(rates: &[(usize, f64)]) -> Curve {
+        let point = |&(workers, tasks_per_s)| Point { workers, tasks_per_s, response_p99_ns: 0 };
+        Curve(rates.iter().map(point).collect())
+    }
+
     #[test]
     fn the_knee_is_the_least_with_95_percent() {
-        let rates = [(1, 10.0), (2, 20.0), (4, 38.0), (8, 40.0), (16, 39.0)];
-        let best = best(&rates, 16);
+        let best = curve(&[(1, 10.0), (2, 20.0), (4, 38.0), (8, 40.0), (16, 39.0)]).best(16);
         assert_eq!((best.knee, best.peak, best.settled), (4, 8, (4, 6)));
+    }
+
+    #[test]
+    fn the_sweep_looks_closer_where_the_knee_is() {
+        let curve = curve(&[(1, 10.0), (50, 90.0), (64, 100.0)]);
+        assert_eq!(curve.between(0.95), Some(57));
+        assert_eq!(curve.between(0.05), None);
     }
 
     #[test]
