@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Cliff(CliffArgs),
     /// Compare controllers in simulated scenarios with known optima.
     Simulate(SimulateArgs),
+    /// Say which sensors work here, by which method and with which error, and why others do not.
+    Doctor(DoctorArgs),
 }
 
 /// A workload, one module each in `surefoot.workloads`.
@@ -173,6 +175,17 @@ pub(crate) struct SimulateArgs {
     pub(crate) decisions: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// The Python interpreter to look at [default: the one that runs this].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) python: Option<PathBuf>,
+
+    /// Print the result as one JSON object instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// How long a run measures.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Span {
@@ -283,8 +296,8 @@ mod tests {
     fn parse(words: &[&str]) -> Result<CliffArgs, clap::Error> {
         let argv = ["surefoot", "cliff"].iter().chain(words);
         Cli::try_parse_from(argv).map(|cli| match cli.command {
-            Command::Cliff(args) => args,
-            Command::Simulate(_) => unreachable!("the words began with cliff"),
+            Command::Cliff(cliff) => cliff,
+            other => unreachable!("asked for cliff, got {other:?}"),
         })
     }
 

@@ -102,7 +102,11 @@ impl Sensors {
         Readings {
             gil,
             process_cpu_ns: any(),
-            totals: readings.totals.map(|_| crate::regulator::Totals { cpu_ns: any(), runqueue_ns: any() }),
+            totals: readings.totals.map(|_| crate::regulator::Totals {
+                cpu_ns: any(),
+                runqueue_ns: any(),
+                is_runqueue_sampled: false,
+            }),
             ..readings
         }
     }

@@ -40,6 +40,7 @@ impl Plant<'_> {
         let wanted = regulator.wanted(now_ns);
         let (snapshot, period) = self.pool.vitals(now_ns, wanted.period);
         let totals = wanted.totals.then_some(Totals {
+            is_runqueue_sampled: false,
             cpu_ns: Some(self.workers_cpu_ns as u64),
             runqueue_ns: Some(self.runqueue_ns as u64),
         });
