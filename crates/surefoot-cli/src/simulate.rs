@@ -53,6 +53,10 @@ fn seconds(time_ns: u64) -> f64 {
     time_ns as f64 / 1e9
 }
 
+fn nanoseconds(time_s: f64) -> u64 {
+    u64::try_from(std::time::Duration::from_secs_f64(time_s.min(1e6)).as_nanos()).unwrap_or(u64::MAX)
+}
+
 fn line<'a>(
     scenario: &'a Scenario,
     contest: &Contest,
@@ -118,7 +122,7 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<i32, Stop> {
     let mut runs: Vec<(Scenario, contest::Entry)> = Vec::new();
     let mut table = new_table("scenario");
     for scenario in scenarios {
-        let length_ns = args.seconds.map_or(scenario.length_ns, |seconds| (seconds * 1e9) as u64);
+        let length_ns = args.seconds.map_or(scenario.length_ns, nanoseconds);
         let contest = contest::hold(&scenario, &contenders, u64::from(args.seeds), length_ns);
         for entry in &contest.entries {
             if let Some(file) = &mut records {

@@ -56,7 +56,7 @@ impl Machine {
         threads_max: usize::MAX,
     };
 
-    /// Two x86-64 cores with CPython 3.11 to 3.13. Calibrated on the two-core rows of
+    /// Two x86-64 cores with `CPython` 3.11 to 3.13. Calibrated on the two-core rows of
     /// `micro` (hand-off) and on pure CPU with 32 to 2,048 threads (futile wakes, forced hand-off).
     pub const TWO_CORES: Self = Self {
         cores: 2.0,

@@ -25,6 +25,12 @@
 //! - [`join_graph`]: random programs of tasks that wait for each other.
 //! - [`mva`]: the theory that the plant is held against.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "times and numbers of a simulation are positive and far below what an integer holds"
+)]
+
 pub mod comparator;
 pub mod contender;
 pub mod contest;

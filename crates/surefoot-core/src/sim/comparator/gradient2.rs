@@ -73,10 +73,10 @@ impl Controller for Gradient2 {
 mod tests {
     use super::*;
 
-    fn window(wall_ms: u64) -> Window {
-        let (completions, workers_busy) = (100, 200);
-        let wall_ns = wall_ms * 1_000_000 * completions;
-        Window { wall_ns, completions, workers_busy, cap: 256, limit: 20, ..Window::default() }
+    fn window(task_ms: u64) -> Window {
+        let completions = 100;
+        let wall_ns = task_ms * 1_000_000 * completions;
+        Window { wall_ns, completions, workers_busy: 200, cap: 256, limit: 20, ..Window::default() }
     }
 
     #[test]

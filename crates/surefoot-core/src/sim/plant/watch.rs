@@ -23,13 +23,11 @@ impl Plant<'_> {
     }
 
     pub(super) fn tick(&mut self) {
-        if let Some(quota) = &self.quota {
-            if quota.is_exhausted {
-                // The monitor is stopped like everybody.
-                let back_ns = quota.period_end_ns;
-                self.at(back_ns, Event::Tick);
-                return;
-            }
+        if let Some(quota) = self.quota.as_ref().filter(|quota| quota.is_exhausted) {
+            // The monitor is stopped like everybody.
+            let back_ns = quota.period_end_ns;
+            self.at(back_ns, Event::Tick);
+            return;
         }
         if self.is_jammed() {
             self.trace.is_jammed = true;
@@ -52,7 +50,7 @@ impl Plant<'_> {
             period,
             allowance: self.allowance(),
         };
-        let readings = self.sensors.show(now_ns, truth);
+        let readings = self.sensors.show(now_ns, &truth);
         let tick = regulator.tick(now_ns, &readings);
         self.trace.ticks += 1;
         if let Some(limit) = tick.limit {

@@ -207,7 +207,7 @@ impl Plant<'_> {
     /// Begins a task by way of the calendar where tasks cost no CPU at all: else a task without any
     /// phase that takes time would recurse.
     fn begin_task(&mut self, thread: usize) {
-        if self.threads[thread].steps.first().is_none() {
+        if self.threads[thread].steps.is_empty() {
             self.threads[thread].steps.push(Step::Cpu(0.0));
         }
         self.proceed(thread);
