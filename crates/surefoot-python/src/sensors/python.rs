@@ -41,7 +41,7 @@ fn reading(py: Python<'_>, reading: GilReading) -> PyResult<Bound<'_, PyDict>> {
 /// Looks at the GIL without holding it, `seconds` long, once every `interval_s`, and every tenth
 /// time at each of these threads; in means and differences.
 #[pyfunction]
-#[pyo3(signature = (seconds, interval_s, thread_ids = Vec::new()))]
+#[pyo3(signature = (seconds, interval_s, thread_ids))]
 #[expect(clippy::needless_pass_by_value, reason = "a Python function is handed what it is called with")]
 pub(crate) fn gil_observe(
     py: Python<'_>,
