@@ -25,6 +25,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Find this device's saturation cliff: throughput and latency against the number of threads.
     Cliff(CliffArgs),
+    /// Compare controllers in simulated scenarios with known optima.
+    Simulate(SimulateArgs),
     /// Say which sensors work here, by which method and with which error, and why others do not.
     Doctor(DoctorArgs),
 }
@@ -140,6 +142,37 @@ pub(crate) struct CliffArgs {
     /// A first look: 1, 4, 16, 64, 256 threads, 0.4 s each, micro and cpu, unless given.
     #[arg(long)]
     pub(crate) quick: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// Scenarios to run [default: all].
+    #[arg(long = "scenario", value_name = "LIST", value_delimiter = ',')]
+    pub(crate) scenarios: Vec<String>,
+
+    /// Controllers to compare [default: all].
+    #[arg(long = "controller", value_name = "LIST", value_delimiter = ',')]
+    pub(crate) controllers: Vec<String>,
+
+    /// Run each with this many seeds.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) seeds: u32,
+
+    /// Length of each run in simulated time [default: the scenario's own, mostly 10].
+    #[arg(long, value_name = "S", value_parser = positive)]
+    pub(crate) seconds: Option<f64>,
+
+    /// Append one JSON line per run to this file.
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// List the scenarios and controllers.
+    #[arg(long)]
+    pub(crate) list: bool,
+
+    /// Show the decisions of each run: when, the limit, the reason.
+    #[arg(long)]
+    pub(crate) decisions: bool,
 }
 
 #[derive(Debug, Args)]
@@ -264,7 +297,7 @@ mod tests {
         let argv = ["surefoot", "cliff"].iter().chain(words);
         Cli::try_parse_from(argv).map(|cli| match cli.command {
             Command::Cliff(cliff) => cliff,
-            Command::Doctor(other) => unreachable!("asked for cliff, got {other:?}"),
+            other => unreachable!("asked for cliff, got {other:?}"),
         })
     }
 

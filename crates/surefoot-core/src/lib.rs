@@ -30,6 +30,8 @@ pub mod parker;
 pub mod pool;
 pub mod regulator;
 pub mod sample;
+#[cfg(not(surefoot_loom))]
+pub mod sim;
 pub mod snapshot;
 pub mod spin;
 pub mod sync;

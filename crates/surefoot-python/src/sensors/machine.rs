@@ -23,7 +23,7 @@ impl Sensor for ThreadClocks {
             let own = clocks::own_cpu_ns().ok_or("not here: no CPU clock of the own thread")?;
             let thread_id =
                 clocks::own_thread_id().ok_or("only of the own thread: others have no known id")?;
-            let by_id = || clocks::cpu_ns_of(&[thread_id]).filter(|ns| *ns > 0);
+            let by_id = || clocks::cpu_ns_of(thread_id).filter(|ns| *ns > 0);
             let before = by_id().ok_or("only of the own thread: others' clocks cannot be read")?;
             burn();
             let after = by_id().ok_or("only of the own thread: others' clocks cannot be read")?;

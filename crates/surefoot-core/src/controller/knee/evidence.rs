@@ -144,9 +144,9 @@ impl Evidence {
             return (bound, is_off);
         }
         if foreign_share > FOREIGN_CPU_SHARE && self.gil_counted > 0.0 {
-            // Somebody else keeps it busy whatever we do; what counts is whether ours have to wait.
-            let wanted = self.gil_wanted / self.gil_counted;
-            return (wanted.max(cpu_share.min(1.0)), true);
+            // Somebody else keeps it busy whatever we do; what counts is how much of it we have. Whether
+            // more workers get more of it, the trial will tell.
+            return (cpu_share.min(1.0), true);
         }
         (self.gil_busy / self.gil_seen, true)
     }
