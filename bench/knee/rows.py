@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
+from bench.estimate import bootstrap
 from bench.knee import trace
 from bench.knee.bars import bar_for
 from bench.knee.contenders import OURS, STANDARD, is_standard, name_of, size_of
-from bench.knee.plan import AFFINITY, NAIVE, PHASES_S, SWEPT, best_sizes
+from bench.knee.plan import AFFINITY, NAIVE, PHASES_NAIVE, PHASES_S, SWEPT, best_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,7 @@ class Row:
         values: The figure of each round, in order.
         against: What it is a ratio to, or how it was taken.
         bar: What the median must reach, if anything.
+        others_cores: What others kept busy meanwhile, the median of all runs that the row rests on.
     """
 
     workload: str
@@ -39,6 +41,7 @@ class Row:
     values: tuple[float, ...]
     against: str
     bar: Bar | None
+    others_cores: float | None = None
 
     @property
     def value(self) -> float:
@@ -59,15 +62,18 @@ def rows(runs: Sequence[Run]) -> list[Row]:
     found: list[Row] = []
     for group in _groups(runs, lambda run: (run.interpreter, run.workload, run.cores)):
         workload = group[0].workload
-        if workload in SWEPT:
-            found += _swept(group)
-        elif workload == "phases":
-            found += _phases(group)
-        elif workload in AFFINITY:
-            found += _affinity(group)
-        else:
-            found += {"no_cliff": _no_cliff, "liveness": _liveness, "overhead": _overhead}[workload](group)
+        others = [cores for run in group if (cores := run.measures.get("others_cores")) is not None]
+        disturbance = median(others) if others else None
+        found += [replace(row, others_cores=disturbance) for row in _reducer(workload)(group)]
     return found
+
+
+def _reducer(workload: str) -> Callable[[Sequence[Run]], Iterator[Row]]:
+    if workload in SWEPT:
+        return _swept
+    if workload in AFFINITY:
+        return _affinity
+    return {"phases": _phases, "no_cliff": _no_cliff, "liveness": _liveness, "overhead": _overhead}[workload]
 
 
 def _swept(group: Sequence[Run]) -> Iterator[Row]:
@@ -150,6 +156,10 @@ def _phases(group: Sequence[Run]) -> Iterator[Row]:
             yield _row(mine, "efficiency", [value["all"] for value in values], against)
             yield _row(mine, "efficiency cpu", [value["cpu"] for value in values], "CPU phases alone")
             yield _row(mine, "efficiency io", [value["io"] for value in values], "I/O phases alone")
+            naive = _each(runs, name_of(STANDARD, PHASES_NAIVE), "wall_ms_p99_cpu")
+            if naive and not is_standard(contender):
+                p99s = _each(runs, contender, "wall_ms_p99_cpu")
+                yield _row(mine, "p99 cpu", [p99 / naive[0] for p99 in p99s], f"CPU tasks, N={PHASES_NAIVE}")
 
 
 def _phase_efficiencies(run: Run, period_s: float, best: dict[str, float]) -> dict[str, float]:
@@ -228,7 +238,9 @@ def _overhead(group: Sequence[Run]) -> Iterator[Row]:
         pairs = zip(on, off, strict=False)
         ratios = [one.measures["tasks_per_s"] / two.measures["tasks_per_s"] for one, two in pairs]
         if ratios:
-            yield _row(on, "throughput", ratios, "sensors off")
+            interval = bootstrap(len(ratios), lambda drawn, each=ratios: median(each[at] for at in drawn))
+            surely = f"; 95 % {interval.low:.3f}..{interval.high:.3f}" if interval else ""
+            yield _row(on, "throughput", ratios, "sensors off" + surely)
         shares = [run.measures["monitor_share"] or 0.0 for run in on]
         yield _row(on, "monitor busy", shares, "share of a core")
     idle = [run for run in group if run.variant == "idle" and run.measures["monitor_share_idle"] is not None]

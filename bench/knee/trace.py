@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import pairwise
+from math import floor
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ def counts(ends_s: Sequence[float], window_s: float, until_s: float) -> list[int
     """Count the ends in each whole window from 0 to ``until_s``."""
     found = [0] * int(until_s / window_s + 1e-9)
     for at in ends_s:
-        place = int(at / window_s)
+        place = floor(at / window_s)
         if 0 <= place < len(found):
             found[place] += 1
     return found

@@ -74,7 +74,7 @@ impl ExecutorCore {
             args: args.unbind(),
             kwargs: kwargs.map(Bound::unbind),
         };
-        let future = FutureCore::with_task(py, standard, task)?;
+        let future = FutureCore::with_task(py, standard, task, shared.id)?;
         let item = Item::Task(future.clone().unbind());
         match shared.submit(py, item, clock::now_ns()) {
             Ok(None) => Ok(future.into_any()),

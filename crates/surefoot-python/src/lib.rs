@@ -10,6 +10,7 @@ mod command_line;
 mod executor;
 mod future;
 mod handover;
+mod join;
 mod process;
 mod records;
 mod sensors;

@@ -18,6 +18,7 @@ use surefoot_core::window::Window;
 use crate::attach;
 use crate::attendant::Errand;
 use crate::future::FutureCore;
+use crate::join::PoolId;
 use crate::process;
 use crate::records;
 use crate::sensors::meter::WorkerMeter;
@@ -37,6 +38,7 @@ pub(crate) enum Item {
 /// One pool.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    pub(crate) id: PoolId,
     pub(crate) pool: Pool<Item>,
     pub(crate) idle_timeout_ns: Option<u64>,
     /// `surefoot.threads.ThreadMaker`; it does not know the executor.
@@ -61,8 +63,17 @@ impl Shared {
         regulator: Option<Regulator>,
     ) -> Self {
         let regulator = regulator.map(Mutex::new);
-        let (meter, is_watched) = (Mutex::default(), AtomicBool::new(false));
-        Self { pool, idle_timeout_ns, maker, executor, initializer, regulator, meter, is_watched }
+        Self {
+            id: PoolId::next(),
+            pool,
+            idle_timeout_ns,
+            maker,
+            executor,
+            initializer,
+            regulator,
+            meter: Mutex::default(),
+            is_watched: AtomicBool::new(false),
+        }
     }
 
     /// Queues an item and sees to it that somebody takes it. Returns what a signal handler raised

@@ -31,6 +31,7 @@ use surefoot_core::spin::Spinner;
 use crate::attach;
 use crate::future::{Announced, Ending, FutureCore};
 use crate::handover;
+use crate::join::Member;
 use crate::process;
 use crate::sensors::clocks;
 use crate::shared::{Item, Shared};
@@ -175,6 +176,7 @@ struct Loop<'a> {
 
 impl Loop<'_> {
     fn run(&mut self, py: Python<'_>) {
+        let _member = Member::of(self.shared);
         if self.is_set_up(py) {
             while self.step(py) {}
         }

@@ -19,11 +19,17 @@ pub struct Constants {
     /// all workers happen to sleep is part of a knee that uses 96 % of the bottleneck; one of 15 ms
     /// is a different load, or a deadlock.
     pub gate_settled_ns: u64,
+    /// The same for each further step then: long enough for a task that computes to show itself.
+    pub gate_settled_step_ns: u64,
     /// Share of one core used by the process below which nobody counts as runnable.
     pub quiet_cpu_share: f64,
-    /// Utilisation of the bottleneck below which the limit may rise. The knee is 95 % of the best
-    /// throughput, which a closed network reaches at about this utilisation.
+    /// Next look while tasks wait and the knee is not known yet: a window of 50 ms then has 50.
+    pub seek_look_ns: u64,
+    /// Utilisation of the bottleneck below which the limit may rise to the model's target.
     pub busy_low: f64,
+    /// The same beyond the target, where the model says that enough workers are admitted: several
+    /// resources in a row are used less than each alone. The knee is 95 % of the best throughput.
+    pub busy_low_beyond: f64,
     /// Utilisation aimed at by a rise.
     pub busy_aim: f64,
     /// Utilisation of the bottleneck from which on workers may be too many.
@@ -40,6 +46,8 @@ pub struct Constants {
     pub dead_band: f64,
     /// How long evidence counts: the sums are weighted by `exp(-age / memory)`.
     pub memory_ns: f64,
+    /// The same once the knee is known: slower and surer. A change of load is noticed by itself.
+    pub settled_memory_ns: f64,
     /// How old evidence must be at least before a rise, since the last change of the limit.
     pub rise_after_ns: f64,
     /// The same before the limit is lowered although no task was completed in between; with as many
@@ -75,15 +83,19 @@ impl Default for Constants {
             calm_look_ns: 20_000_000,
             gate_looks: 2,
             gate_settled_ns: 15_000_000,
+            gate_settled_step_ns: 5_000_000,
             quiet_cpu_share: 0.5,
-            busy_low: 0.95,
+            seek_look_ns: 1_000_000,
+            busy_low: 0.97,
+            busy_low_beyond: 0.93,
             busy_aim: 0.98,
             busy_high: 0.9,
             headroom: 1.0,
             most_rise: 4.0,
             most_blind_rise: 2.0,
-            dead_band: 0.125,
+            dead_band: 0.25,
             memory_ns: 300e6,
+            settled_memory_ns: 1e9,
             rise_after_ns: 90e6,
             lower_after_ns: 400e6,
             least_gain: 0.15,

@@ -1,6 +1,5 @@
 //! What the windows since the last change of the limit say together.
 
-use super::constants::Constants;
 use crate::window::Window;
 
 /// Sums over windows, older ones weighing less. All times in nanoseconds.
@@ -44,6 +43,9 @@ pub(super) struct Estimate {
     pub(super) bottleneck: Bottleneck,
     /// Its utilisation, `0..=1`.
     pub(super) utilisation: f64,
+    /// Its standard error: sampled, so that a share `u` of `n` looks is known to `sqrt(u (1 - u) / n)`;
+    /// 0 where the clocks say it.
+    pub(super) utilisation_error: f64,
     /// Mean number of workers in tasks, without those that wait for other tasks of the pool.
     pub(super) workers: f64,
     /// The asymptotic knee `(D + Z) / D`: workers at which the bottleneck would be used up if no
@@ -51,19 +53,15 @@ pub(super) struct Estimate {
     pub(super) knee: f64,
     /// Servers of the bottleneck: 1 for the GIL, the usable cores else.
     pub(super) servers: f64,
-    /// Time per task on the bottleneck.
-    pub(super) demand_ns: f64,
-    /// Time per task neither on the bottleneck nor in its queue.
-    pub(super) outside_ns: f64,
     /// Whether the GIL was seen, or known to be off; without it a low utilisation proves nothing.
     pub(super) sees_gil: bool,
 }
 
 impl Evidence {
     /// Adds a window.
-    pub(super) fn add(&mut self, window: &Window, constants: &Constants) {
+    pub(super) fn add(&mut self, window: &Window, memory_ns: f64) {
         let duration_ns = window.duration_ns as f64;
-        let weight = (-duration_ns / constants.memory_ns).exp();
+        let weight = (-duration_ns / memory_ns).exp();
         let looks = &window.looks;
         let count = f64::from(looks.count.max(1));
         let joining = looks.joining as f64 / count;
@@ -94,12 +92,9 @@ impl Evidence {
         self.has_cpu = window.workers_cpu_ns.is_some();
     }
 
-    /// Mean time that a completed task spent neither on a core nor waiting for one or for the GIL,
-    /// as far as can be told; `None` without completed tasks.
-    pub(super) fn away_ns(&self) -> Option<f64> {
-        let waiting_ns = self.gil_waiters_mean() * self.time_ns;
-        let away_ns = (self.busy_ns - self.cpu_ns - self.runqueue_ns - waiting_ns).max(0.0);
-        (self.completions > 0.0).then(|| away_ns / self.completions)
+    /// Mean wall time of the completed tasks; `None` without any.
+    pub(super) fn wall_ns(&self) -> Option<f64> {
+        (self.completions > 0.0).then(|| self.wall_ns / self.completions)
     }
 
     fn gil_waiters_mean(&self) -> f64 {
@@ -126,6 +121,8 @@ impl Evidence {
         } else {
             (Bottleneck::Cores, core, cores_left.max(1.0))
         };
+        let is_sampled = bottleneck == Bottleneck::Gil && self.gil_seen > 0.0;
+        let utilisation_error = if is_sampled { (gil * (1.0 - gil) / self.gil_seen).sqrt() } else { 0.0 };
         let mut named = bottleneck;
         if self.is_throttled {
             utilisation = 1.0;
@@ -134,18 +131,7 @@ impl Evidence {
         let waiting = (self.gil_waiters_mean() + runqueue).min(workers);
         let active = (workers - waiting).max(0.0);
         let knee = (active / utilisation.max(1e-6)).max(servers.min(1.0));
-        let throughput = self.completions / time_ns;
-        let per_task = |ns: f64| if throughput > 0.0 { ns / throughput } else { 0.0 };
-        Some(Estimate {
-            bottleneck: named,
-            utilisation,
-            workers,
-            knee,
-            servers,
-            demand_ns: per_task(utilisation * servers),
-            outside_ns: per_task((active - utilisation * servers).max(0.0)),
-            sees_gil,
-        })
+        Some(Estimate { bottleneck: named, utilisation, utilisation_error, workers, knee, servers, sees_gil })
     }
 
     /// Utilisation of the GIL, and whether it was seen at all.
@@ -206,7 +192,7 @@ mod tests {
 
     fn estimate(window: &Window) -> Estimate {
         let mut evidence = Evidence::default();
-        evidence.add(window, &Constants::default());
+        evidence.add(window, 300e6);
         evidence.estimate().expect("time was seen")
     }
 
@@ -221,8 +207,6 @@ mod tests {
     fn the_stated_workload_has_a_knee_of_six_seen_from_ten() {
         let seen = estimate(&window(10, 100, gil(20, 4)));
         assert!((seen.knee - 6.0).abs() < 0.01, "{seen:?}");
-        assert!((seen.demand_ns / 10e6 - 1.0).abs() < 0.01, "{seen:?}");
-        assert!((seen.outside_ns / 50e6 - 1.0).abs() < 0.01, "{seen:?}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ const FIRST_STEP_DIVISOR: usize = 4;
 pub(super) struct Gate {
     /// Looks in a row that found nobody runnable.
     quiet_looks: u32,
-    /// How long that has been so.
+    /// How long that has been so since the last step.
     quiet_ns: u64,
     /// Workers admitted by the last step; doubled by the next as long as it stays quiet.
     step: usize,
@@ -39,11 +39,16 @@ impl Gate {
             return None;
         }
         self.quiet_looks += 1;
-        let patience_ns = if is_settled && self.step == 0 { constants.gate_settled_ns } else { 0 };
+        let patience_ns = match (is_settled, self.step) {
+            (false, _) => 0,
+            (true, 0) => constants.gate_settled_ns,
+            (true, _) => constants.gate_settled_step_ns,
+        };
         if self.quiet_looks < constants.gate_looks || self.quiet_ns < patience_ns {
             return None;
         }
         self.quiet_looks = 0;
+        self.quiet_ns = 0;
         self.step = if self.step == 0 {
             (look.limit / FIRST_STEP_DIVISOR).max(1)
         } else {
@@ -56,11 +61,6 @@ impl Gate {
     /// Whether the last look found nobody runnable, so that the next should come soon.
     pub(super) fn is_near(&self) -> bool {
         self.quiet_looks > 0 || self.step > 0
-    }
-
-    /// How long nobody has been runnable.
-    pub(super) fn quiet_ns(&self) -> u64 {
-        self.quiet_ns
     }
 
     fn is_quiet(look: &Look, constants: &Constants) -> bool {

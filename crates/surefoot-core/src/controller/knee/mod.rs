@@ -30,6 +30,9 @@ use evidence::{Bottleneck, Estimate, Evidence};
 use gate::Gate;
 use trial::{Kind, Throughput, Trial, Verdict};
 
+/// Tasks of one window whose mean wall time means something.
+const LEAST_COMPLETIONS: u64 = 8;
+
 /// A limit that throughput has shown to be enough, or needed.
 #[derive(Clone, Copy, Debug)]
 struct Bound {
@@ -57,8 +60,8 @@ pub struct Knee {
     /// The knee when it settled, and the windows in a row that saw another.
     settled_knee: f64,
     changed_windows: u32,
-    /// Least time away per task that was seen, to suspect a remote bottleneck by.
-    least_away_ns: Option<f64>,
+    /// Least mean wall time of a task in any window, to suspect a remote bottleneck by.
+    least_wall_ns: Option<f64>,
     /// Time that was shown in windows.
     now_ns: f64,
     /// The limit that the last decision left, and the limit of the pool's start.
@@ -95,7 +98,7 @@ impl Knee {
         self.floor = None;
         self.hold_ns = 0.0;
         self.is_settled = false;
-        self.least_away_ns = None;
+        self.least_wall_ns = None;
         self.changed_windows = 0;
     }
 
@@ -128,8 +131,7 @@ impl Knee {
     }
 
     fn notice_change(&mut self, window: &Window) {
-        let constants = Constants { memory_ns: 2.0 * INTERVAL_NS as f64, ..self.constants };
-        self.recent.add(window, &constants);
+        self.recent.add(window, 2.0 * INTERVAL_NS as f64);
         let Some(now) = self.recent.estimate() else { return };
         let far = |knee: f64| {
             let (low, high) = (knee.min(self.settled_knee), knee.max(self.settled_knee));
@@ -179,7 +181,7 @@ impl Knee {
                     Some(self.go(window, limit, "plateau: more workers brought no more throughput"))
                 } else {
                     self.floor = Some(Bound { limit, until_ns });
-                    self.least_away_ns = None;
+                    self.least_wall_ns = None;
                     Some(self.go(window, limit, "fewer workers cost throughput: taken back"))
                 }
             }
@@ -201,7 +203,8 @@ impl Knee {
             target = target.max(self.start);
         }
         let limit = window.limit as f64;
-        let spare = (limit * self.constants.dead_band).max(if target == 1 { 0.0 } else { 1.0 });
+        let least_spare = if target == 1 { 0.0 } else { 1.0 };
+        let spare = (target as f64 * self.constants.dead_band).max(least_spare);
         // A limit that is not reached does no harm yet, so only the workers there are count.
         if seen.workers <= target as f64 + 0.5 || limit <= target as f64 + spare || target >= window.limit {
             return None;
@@ -216,7 +219,14 @@ impl Knee {
     }
 
     fn raise(&mut self, window: &Window, seen: &Estimate) -> Option<Decision> {
-        if seen.utilisation >= self.constants.busy_low {
+        let target = self.target(seen);
+        let low = if (window.limit as f64) < target.round() {
+            self.constants.busy_low
+        } else {
+            self.constants.busy_low_beyond
+        };
+        // A difference that cannot be seen is not acted on.
+        if seen.utilisation + seen.utilisation_error >= low {
             self.settle(seen);
             return Some(veto(
                 window,
@@ -244,7 +254,7 @@ impl Knee {
         let most = if blind { self.constants.most_blind_rise } else { self.constants.most_rise };
         let limit = window.limit as f64;
         let by_use = limit * self.constants.busy_aim / seen.utilisation.max(1e-6);
-        let mut want = by_use.max(self.target(seen)).min(limit * most).ceil() as usize;
+        let mut want = by_use.max(target).min(limit * most).ceil() as usize;
         if let Some(plateau) = self.plateau {
             if plateau.until_ns > self.now_ns {
                 self.settle(seen);
@@ -257,16 +267,15 @@ impl Knee {
         Some(self.go(window, want, "tasks wait and the bottleneck has time left: up to the knee"))
     }
 
-    /// Suspects a bottleneck out of sight: tasks are away for longer than they were with fewer workers.
+    /// Suspects a bottleneck out of sight: tasks take longer than they did with fewer workers, and not
+    /// for want of the GIL or of cores.
     fn probe(&mut self, window: &Window, seen: &Estimate) -> Option<Decision> {
-        let away_ns = self.evidence.away_ns()?;
-        if self.evidence.seen_completions < self.constants.comparable {
-            return None;
-        }
-        let least_ns = self.least_away_ns.map_or(away_ns, |least_ns| least_ns.min(away_ns));
-        self.least_away_ns = Some(least_ns);
-        let growth = away_ns / least_ns.max(1.0);
-        if growth < self.constants.remote_growth || seen.utilisation > 0.5 || self.trial.is_some() {
+        let growth = self.evidence.wall_ns()? / self.least_wall_ns?.max(1.0);
+        if self.evidence.seen_completions < self.constants.comparable
+            || growth < self.constants.remote_growth
+            || seen.utilisation > 0.5
+            || self.trial.is_some()
+        {
             return None;
         }
         let slots = window.limit as f64 / growth;
@@ -311,6 +320,10 @@ impl Controller for Knee {
         if window.completions > 0 {
             self.mean_wall_ns = window.wall_ns as f64 / window.completions as f64;
         }
+        if window.completions >= LEAST_COMPLETIONS {
+            let least_ns = self.least_wall_ns.unwrap_or(self.mean_wall_ns);
+            self.least_wall_ns = Some(least_ns.min(self.mean_wall_ns));
+        }
         self.notice_change(window);
         let counted = window.workers_busy.saturating_sub(window.workers_joining);
         if std::mem::take(&mut self.skip) {
@@ -318,7 +331,9 @@ impl Controller for Knee {
             self.skip = counted > window.limit;
             return Decision::hold(window.limit, "the last change has not taken effect yet");
         }
-        self.evidence.add(window, &self.constants);
+        let memory_ns =
+            if self.is_settled { self.constants.settled_memory_ns } else { self.constants.memory_ns };
+        self.evidence.add(window, memory_ns);
         let is_bound = window.looks.bound_share() >= 0.5;
         let Some(seen) = self.evidence.estimate() else {
             return Decision::hold(window.limit, "nothing was seen");
@@ -350,7 +365,7 @@ impl Controller for Knee {
             }
         }
         let limit = self.gate.look(look, self.is_settled, &self.constants)?;
-        if !self.has_memory && self.gate.quiet_ns() < self.constants.gate_settled_ns * 10 {
+        if !self.has_memory && self.barren_ns < self.constants.gate_settled_ns * 10 {
             return None;
         }
         self.trial = None;
@@ -367,6 +382,8 @@ impl Controller for Knee {
             2 * self.constants.sample_look_ns
         } else if self.gate.is_near() || look.workers_busy == 0 || look.gil.is_busy() == Some(false) {
             self.constants.gate_look_ns
+        } else if !self.is_settled {
+            self.constants.seek_look_ns
         } else {
             self.constants.sample_look_ns
         })
