@@ -30,6 +30,7 @@ pub mod parker;
 pub mod pool;
 pub mod regulator;
 pub mod sample;
+pub mod share;
 pub mod snapshot;
 pub mod spin;
 pub mod sync;

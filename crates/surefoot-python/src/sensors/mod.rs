@@ -4,6 +4,7 @@ pub(crate) mod allowance;
 pub(crate) mod clocks;
 pub(crate) mod gil;
 pub(crate) mod meter;
+pub(crate) mod own_delay;
 pub(crate) mod python;
 pub(crate) mod report;
 pub(crate) mod schedstat;
