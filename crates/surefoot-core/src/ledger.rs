@@ -200,6 +200,9 @@ impl Ledger {
 
     /// Sets how what is not measured of each task is divided from now on.
     pub fn set_division(&mut self, division: Division) {
+        for sums in &mut self.functions {
+            sums.shares.split(&division);
+        }
         self.division = division;
     }
 

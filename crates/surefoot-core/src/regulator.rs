@@ -187,7 +187,8 @@ impl Regulator {
     fn divide(&mut self, window: &Window) {
         let Some(sums) = ShareSums::of_window(window) else { return };
         self.shares.add(&sums);
-        if let Some(division) = Division::of(window, &sums) {
+        let error = self.shares.shares().map_or(1.0, |shares| shares.error);
+        if let Some(division) = Division::of(window, &sums, error) {
             self.division = division;
         }
     }

@@ -127,11 +127,12 @@ impl ShareSums {
         let looks = &window.looks;
         if let Some(waiters) = looks.gil_waiters_mean() {
             let waited_ns = waiters * window.duration_ns as f64;
-            sums.gil_ns = waited_ns.min(blocked_ns);
-            // More than the workers can have waited: it was other threads, and how many of them were
+            sums.variance = sampling_variance(window, waited_ns).min(blocked_ns * blocked_ns);
+            // Looks err to either side: what is cut off here would be missing from the sum of many
+            // windows. But more than they can err was other threads, and how many of those were
             // among the rest is not known.
-            sums.misplaced_ns += waited_ns - sums.gil_ns;
-            sums.variance = sampling_variance(window).min(blocked_ns * blocked_ns);
+            sums.gil_ns = waited_ns.min(blocked_ns + 2.0 * sums.variance.sqrt());
+            sums.misplaced_ns += (waited_ns - sums.gil_ns).min(blocked_ns);
             sums.is_sampled = true;
         } else if !looks.is_gil_off() {
             sums.unsplit_ns = blocked_ns;
@@ -140,7 +141,7 @@ impl ShareSums {
             sums.gil_most_ns = sums.gil_most_ns.max(attach_wait_ns);
         }
         if window.workers_runqueue_ns.is_none() {
-            sums.misplaced_ns += blocked_ns - sums.gil_ns;
+            sums.misplaced_ns += (blocked_ns - sums.gil_ns).max(0.0);
             sums.is_sampled = true;
         }
         Some(sums)
@@ -187,6 +188,20 @@ impl ShareSums {
         self.is_sampled |= other.is_sampled;
     }
 
+    /// Splits what could not be split when it was summed as the first division that can tells to.
+    pub fn split(&mut self, division: &Division) {
+        match division.gil {
+            GilDivision::Unseen => return,
+            GilDivision::Off => {}
+            GilDivision::Seen(part) => {
+                self.gil_ns += self.gil_least_ns + part * (self.unsplit_ns - self.gil_least_ns);
+                self.is_sampled = true;
+            }
+        }
+        self.misplaced_ns += division.error * self.unsplit_ns;
+        (self.unsplit_ns, self.gil_least_ns, self.gil_most_ns) = (0.0, 0.0, 0.0);
+    }
+
     /// Worker time summed.
     pub fn total_ns(&self) -> f64 {
         self.total_ns
@@ -227,7 +242,7 @@ pub struct Division {
     /// The run queue's part of the time not spent computing.
     runqueue: f64,
     gil: GilDivision,
-    /// The window's error.
+    /// The error of all windows.
     error: f64,
 }
 
@@ -242,8 +257,8 @@ enum GilDivision {
 
 impl Division {
     /// The division of a window; `None` if hardly anything was blocked in it, so that it says
-    /// nothing.
-    pub fn of(window: &Window, sums: &ShareSums) -> Option<Self> {
+    /// nothing. `error` is that of all windows so far: one window errs by more, but tasks are of many.
+    pub fn of(window: &Window, sums: &ShareSums, error: f64) -> Option<Self> {
         /// Less tells nothing about other tasks.
         const LEAST: f64 = 0.001;
         let idle_ns = sums.total_ns - sums.cpu_ns;
@@ -262,22 +277,23 @@ impl Division {
         } else {
             GilDivision::Seen(0.0)
         };
-        let error = sums.shares().map_or(1.0, |shares| shares.error);
         Some(Self { runqueue: sums.runqueue_ns / idle_ns, gil, error })
     }
 }
 
 /// Of the time waited for the GIL, in squared nanoseconds.
 ///
-/// A wait that begins and ends anywhere between looks at a distance d is measured with a variance
-/// of at most d²/4, so k of them with k d²/4. Without their number, that of the mean is taken, as if
-/// the looks were independent.
-fn sampling_variance(window: &Window) -> f64 {
+/// A wait of length l that begins anywhere between looks at a distance d is measured with a variance
+/// of l (d - l) if it is shorter than d, and of at most d²/4 anyway. There were as many waits as the
+/// lock counted; of their length the mean is taken, of what was seen and one look more. Without
+/// their number the variance is that of a mean, as if the looks were independent.
+fn sampling_variance(window: &Window, waited_ns: f64) -> f64 {
     let looks = &window.looks;
     let (count, duration_ns) = (f64::from(looks.counted), window.duration_ns as f64);
     if let Some(waits) = looks.waits {
-        let distance_ns = duration_ns / count;
-        return distance_ns * distance_ns / 4.0 * waits as f64;
+        let (distance_ns, waits) = (duration_ns / count, waits.max(1) as f64);
+        let length_ns = ((waited_ns + distance_ns) / waits).min(distance_ns / 2.0);
+        return waits * length_ns * (distance_ns - length_ns);
     }
     if looks.counted < 2 {
         return f64::INFINITY;
@@ -362,6 +378,7 @@ mod tests {
         assert_near(seen.gil(), 0.65);
         assert_near(seen.io(), 0.0);
         assert_near(Some(seen.error), (5.0 - 2.6) / 4.0);
+        assert!(shares(&window(looks([2, 3]))).error < 0.5, "that may be the looks' own error");
     }
 
     #[test]
@@ -370,6 +387,9 @@ mod tests {
         counted.waits = Some(400);
         // 20 rounds of half the distance of 5 ms each, in 4 s.
         assert_near(Some(shares(&window(counted)).error), 20.0 * 0.0025 / 4.0);
+        counted.waiters = 0;
+        let rare = shares(&window(counted)).error;
+        assert!(rare > 0.0 && rare < 0.002, "waits so short that no look met one: {rare}");
     }
 
     #[test]
@@ -434,7 +454,7 @@ mod tests {
     fn tasks_divide_as_the_window_did() {
         let window = window(looks([1; 100]));
         let sums = ShareSums::of_window(&window).expect("workers worked");
-        let division = Division::of(&window, &sums).expect("much was blocked");
+        let division = Division::of(&window, &sums, 0.01).expect("much was blocked");
         let task = Sample { wall_ns: 1000, cpu_ns: Some(100), ..Sample::default() };
         let short = ShareSums::of_task(&task, &division).shares().expect("it took time");
         // 0.4 of 3 s not computing in the run queue, 1 of the other 2.6 s for the GIL.
