@@ -1,7 +1,7 @@
 """How much of the machine others used during a run.
 
-It matters more here than elsewhere: the kernel shares the cores by thread, so beside a busy neighbour a pool of
-many runnable threads gets more of the machine than a pool of one, and the wrong size looks best.
+It matters more here than elsewhere: the kernel shares the cores by thread, so beside a busy neighbour a pool
+of many runnable threads gets more of the machine than a pool of one, and the wrong size looks best.
 """
 
 from __future__ import annotations

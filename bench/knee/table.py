@@ -26,7 +26,8 @@ def render(runs: Sequence[Run]) -> str:
 
 def _comparisons(found: Sequence[Row]) -> str:
     lines = [
-        "| workload | case | Python | cores | pool | metric | median (rounds) | against | bar | verdict | others |",
+        "| workload | case | Python | cores | pool | metric | median (rounds) | against | bar | verdict "
+        "| others |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in found:

@@ -31,6 +31,8 @@ pub mod pool;
 pub mod regulator;
 pub mod sample;
 pub mod share;
+#[cfg(not(surefoot_loom))]
+pub mod sim;
 pub mod snapshot;
 pub mod spin;
 pub mod sync;

@@ -65,6 +65,7 @@ impl Shared {
         regulator: Option<Regulator>,
     ) -> Self {
         let regulator = regulator.map(Mutex::new);
+        let (meter, is_watched) = (Mutex::default(), AtomicBool::new(false));
         Self {
             id: PoolId::next(),
             pool,
@@ -74,8 +75,8 @@ impl Shared {
             initializer,
             regulator,
             functions: Functions::default(),
-            meter: Mutex::default(),
-            is_watched: AtomicBool::new(false),
+            meter,
+            is_watched,
         }
     }
 

@@ -30,6 +30,21 @@ pub(crate) fn process_cpu_ns() -> Option<u64> {
     None
 }
 
+/// The grain of [`own_cpu_ns`].
+#[cfg(unix)]
+pub(crate) fn own_cpu_resolution_ns() -> Option<u64> {
+    let mut grain = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `grain` is a live timespec to write to.
+    let status = unsafe { libc::clock_getres(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut grain) };
+    (status == 0).then(|| u64::try_from(grain.tv_nsec).ok()).flatten()
+}
+
+/// The grain of [`own_cpu_ns`].
+#[cfg(not(unix))]
+pub(crate) fn own_cpu_resolution_ns() -> Option<u64> {
+    None
+}
+
 /// Whether [`cpu_ns_of`] can tell anything here.
 pub(crate) const ARE_OTHERS_READABLE: bool = cfg!(target_os = "linux");
 

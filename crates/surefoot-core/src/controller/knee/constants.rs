@@ -19,6 +19,8 @@ pub struct Constants {
     /// all workers happen to sleep is part of a knee that uses 96 % of the bottleneck; one of 15 ms
     /// is a different load, or a deadlock.
     pub gate_settled_ns: u64,
+    /// The same where tasks take long: half of their mean wall time, but no more than this.
+    pub most_gate_settled_ns: u64,
     /// The same for each further step then: long enough for a task that computes to show itself.
     pub gate_settled_step_ns: u64,
     /// Share of one core used by the process below which nobody counts as runnable.
@@ -44,14 +46,18 @@ pub struct Constants {
     pub most_blind_rise: f64,
     /// Workers above the target that are left alone: a share of the limit.
     pub dead_band: f64,
-    /// How long evidence counts: the sums are weighted by `exp(-age / memory)`.
+    /// How long evidence counts: the sums are weighted by `exp(-age / memory)`. Long, because a change
+    /// of load is noticed by itself.
     pub memory_ns: f64,
-    /// The same once the knee is known: slower and surer. A change of load is noticed by itself.
-    pub settled_memory_ns: f64,
     /// How old evidence must be at least before a rise, since the last change of the limit.
     pub rise_after_ns: f64,
-    /// The same before the limit is lowered although no task was completed in between; with as many
-    /// completions as workers it may go at once.
+    /// Time of the bottleneck that must have gone unused since then: a large loss is mended soon, a
+    /// small one after it was seen for long.
+    pub unused_ns: f64,
+    /// The same for a fall: surplus workers, as a share of the target, times the time they were seen.
+    pub surplus_ns: f64,
+    /// How old evidence must be before the limit is lowered although few tasks were completed in
+    /// between; with as many completions as workers it may go at once.
     pub lower_after_ns: f64,
     /// Least part of its proportional share that a rise must bring, .NET's bias of 15 %.
     pub least_gain: f64,
@@ -62,6 +68,14 @@ pub struct Constants {
     /// Growth of the time spent outside of the process from which on a remote bottleneck is
     /// suspected, and looked for by one probe.
     pub remote_growth: f64,
+    /// How far the next probe goes down once one has shown that the bottleneck is remote.
+    pub probe_factor: f64,
+    /// Utilisation from which on a bottleneck is in sight: no remote one is looked for, and moments in
+    /// which nobody is runnable are gaps.
+    pub quiet_share: f64,
+    /// Mean wall times of a task that must have been seen before a rise beyond the model's target: tasks
+    /// that begin together stay together for some rounds.
+    pub beyond_walls: f64,
     /// How long a plateau or a floor stands at first; doubled each time it is found again.
     pub hold_ns: u64,
     /// How long it stands at most.
@@ -69,6 +83,8 @@ pub struct Constants {
     /// Change of the demand or of the time outside, as a factor, that makes all that was learned
     /// void (IBM Streams: 20 % for 5 samples; here for [`Self::change_windows`]).
     pub change: f64,
+    /// The same where a window is short against a task.
+    pub large_change: f64,
     /// Windows in a row that must show it.
     pub change_windows: u32,
     /// Memory that must be left for a rise.
@@ -83,6 +99,7 @@ impl Default for Constants {
             calm_look_ns: 20_000_000,
             gate_looks: 2,
             gate_settled_ns: 15_000_000,
+            most_gate_settled_ns: 40_000_000,
             gate_settled_step_ns: 5_000_000,
             quiet_cpu_share: 0.5,
             seek_look_ns: 1_000_000,
@@ -93,18 +110,23 @@ impl Default for Constants {
             headroom: 1.0,
             most_rise: 4.0,
             most_blind_rise: 2.0,
-            dead_band: 0.25,
-            memory_ns: 300e6,
-            settled_memory_ns: 1e9,
+            dead_band: 0.15,
+            memory_ns: 2e9,
             rise_after_ns: 90e6,
+            unused_ns: 30e6,
+            surplus_ns: 100e6,
             lower_after_ns: 400e6,
             least_gain: 0.15,
             most_loss: 0.04,
             comparable: 20.0,
             remote_growth: 1.5,
+            probe_factor: 0.6,
+            quiet_share: 0.5,
+            beyond_walls: 10.0,
             hold_ns: 2_000_000_000,
             most_hold_ns: 30_000_000_000,
-            change: 1.5,
+            change: 2.0,
+            large_change: 5.0,
             change_windows: 3,
             memory_reserve_bytes: 64 << 20,
         }
