@@ -24,6 +24,7 @@ pub mod ledger;
 pub mod liveness;
 pub mod monitor;
 pub mod parker;
+pub mod placement;
 pub mod pool;
 pub mod regulator;
 pub mod sample;
