@@ -14,6 +14,7 @@ use surefoot_core::regulator::{Decider, Regulator};
 use surefoot_core::sync::lock_std;
 
 use crate::future::FutureCore;
+use crate::placement::Keeper;
 use crate::records;
 use crate::shared::{Item, Refusal, Shared, Why};
 use crate::standard::Standard;
@@ -134,7 +135,7 @@ enum Choice {
 impl PoolCore {
     /// Makes a pool without workers.
     #[new]
-    #[pyo3(signature = (*, maker, executor, initializer, min_workers, limit, cap, controller, interval_ns, idle_timeout_ns))]
+    #[pyo3(signature = (*, maker, executor, initializer, min_workers, limit, cap, controller, interval_ns, idle_timeout_ns, keep_on_one_core))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only, and called from one place")]
     fn new(
         maker: Py<PyAny>,
@@ -146,6 +147,7 @@ impl PoolCore {
         controller: Choice,
         interval_ns: u64,
         idle_timeout_ns: Option<u64>,
+        keep_on_one_core: bool,
     ) -> Self {
         let decider = match controller {
             Choice::Paper((beta_threshold, step_up, step_down)) => {
@@ -155,8 +157,9 @@ impl PoolCore {
         };
         let regulator = decider.map(|decider| Regulator::new(decider, interval_ns, min_workers));
         let pool = Pool::new(Bounds { min_workers, limit, cap });
-        let shared = Shared::new(pool, idle_timeout_ns, maker, executor, initializer, regulator);
-        Self { shared: Arc::new(shared) }
+        let keeper = keep_on_one_core.then(Keeper::new);
+        let shared = Shared::new(pool, idle_timeout_ns, maker, executor, initializer, regulator, keeper);
+        Self { shared }
     }
 
     /// `_work_queue`.
@@ -218,6 +221,12 @@ impl PoolCore {
     #[getter]
     fn workers_parked(&self) -> usize {
         self.shared.pool.workers_parked()
+    }
+
+    /// Whether the workers are on one core just now.
+    #[getter]
+    fn is_on_one_core(&self) -> bool {
+        self.shared.keeper.as_ref().is_some_and(|keeper| keeper.is_gathered())
     }
 
     /// One consistent reading, as the fields of `PoolStats`.

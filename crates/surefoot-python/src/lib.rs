@@ -10,6 +10,7 @@ mod command_line;
 mod executor;
 mod future;
 mod handover;
+mod placement;
 mod process;
 mod records;
 mod sensors;
@@ -33,6 +34,8 @@ mod _core {
     use super::executor::{ExecutorCore, PoolCore};
     #[pymodule_export]
     use super::future::FutureCore;
+    #[pymodule_export]
+    use super::placement::{announce_child, guard_children};
     #[pymodule_export]
     use super::process::after_fork_in_child;
     #[pymodule_export]

@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use surefoot_core::monitor::{Monitor, Watched};
 
 use crate::attendant::Attendant;
+use crate::placement;
 
 static MONITOR: ArcSwapOption<Monitor> = ArcSwapOption::const_empty();
 static ATTENDANT: ArcSwapOption<Attendant> = ArcSwapOption::const_empty();
@@ -26,7 +27,7 @@ pub(crate) fn generation() -> u64 {
 
 /// Has the monitor look at `pool` from `due_ns` on.
 pub(crate) fn watch(pool: Weak<dyn Watched>, due_ns: u64) -> std::io::Result<()> {
-    get_or_make(&MONITOR).watch(pool, due_ns)
+    placement::as_ourselves(|| get_or_make(&MONITOR).watch(pool, due_ns))
 }
 
 /// The process's attendant.
@@ -64,4 +65,5 @@ pub(crate) fn after_fork_in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     std::mem::forget(MONITOR.swap(None));
     std::mem::forget(ATTENDANT.swap(None));
+    placement::after_fork_in_child();
 }

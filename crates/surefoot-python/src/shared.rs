@@ -18,6 +18,7 @@ use surefoot_core::window::Window;
 use crate::attach;
 use crate::attendant::Errand;
 use crate::future::FutureCore;
+use crate::placement::{self, Keeper};
 use crate::process;
 use crate::records;
 use crate::sensors::clocks;
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
     /// `None` for a pool whose limit is constant: nobody need look after it.
     pub(crate) regulator: Option<Mutex<Regulator>>,
     is_watched: AtomicBool,
+    /// For a pool whose workers may be kept on one core.
+    pub(crate) keeper: Option<Arc<Keeper>>,
 }
 
 impl Shared {
@@ -56,10 +59,16 @@ impl Shared {
         executor: Py<PyAny>,
         initializer: Option<(Py<PyAny>, Py<PyAny>)>,
         regulator: Option<Regulator>,
-    ) -> Self {
+        keeper: Option<Arc<Keeper>>,
+    ) -> Arc<Self> {
         let regulator = regulator.map(Mutex::new);
         let is_watched = AtomicBool::new(false);
-        Self { pool, idle_timeout_ns, maker, executor, initializer, regulator, is_watched }
+        let shared =
+            Arc::new(Self { pool, idle_timeout_ns, maker, executor, initializer, regulator, is_watched, keeper });
+        if let Some(keeper) = &shared.keeper {
+            keeper.look_after(&shared);
+        }
+        shared
     }
 
     /// Queues an item and sees to it that somebody takes it. Returns what a signal handler raised
@@ -82,6 +91,9 @@ impl Shared {
             .submit(item, now_ns)
             .map_err(|Rejected { task, closed }| Refusal { item: task, why: Why::Closed(closed) })?;
         self.watch(now_ns);
+        if let Some(keeper) = &self.keeper {
+            keeper.watch(now_ns);
+        }
         let Action::Start(index) = action else {
             self.carry_out(py, action);
             return Ok(None);
@@ -133,7 +145,8 @@ impl Shared {
     fn make_thread(self: &Arc<Self>, py: Python<'_>, index: usize) -> PyResult<Option<PyErr>> {
         let target = worker::target(py, Arc::clone(self), index)?;
         let bell = ExitBell::new(self);
-        let interrupt = attach::call_method(self.maker.bind(py), intern!(py, "make"), (index, target, bell))?;
+        let make = || attach::call_method(self.maker.bind(py), intern!(py, "make"), (index, target, bell));
+        let interrupt = placement::as_ourselves(make)?;
         Ok((!interrupt.is_none()).then(|| PyErr::from_value(interrupt)))
     }
 

@@ -31,6 +31,7 @@ use surefoot_core::spin::Spinner;
 use crate::attach;
 use crate::future::{Announced, Ending, FutureCore};
 use crate::handover;
+use crate::placement::Seat;
 use crate::process;
 use crate::sensors::clocks;
 use crate::shared::{Item, Shared};
@@ -123,6 +124,7 @@ fn begin_loop<'a>(py: Python<'a>, entry: &'a WorkerEntry) -> PyResult<Box<Loop<'
         breathed_ns: 0,
         queued_ns: 0,
         attach_wait_ns: 0,
+        _seat: shared.keeper.as_ref().and_then(Seat::take),
     }))
 }
 
@@ -171,6 +173,8 @@ struct Loop<'a> {
     /// Of the task taken last.
     queued_ns: u64,
     attach_wait_ns: u64,
+    /// In a pool that may be kept on one core.
+    _seat: Option<Seat>,
 }
 
 impl Loop<'_> {
