@@ -128,6 +128,11 @@ impl Keeper {
         }
     }
 
+    /// See [`Placement::trust`].
+    pub(crate) fn trust(&self) {
+        lock_std(&self.roster).placement.trust();
+    }
+
     /// Whether this is the process that the pool is in. In a forked child the lock is not to be asked:
     /// whoever held it stayed in the parent.
     pub(super) fn is_here(&self) -> bool {
