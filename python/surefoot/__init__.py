@@ -6,7 +6,7 @@
 """
 
 from surefoot.capacity import Cap, default_cap
-from surefoot.controllers import Controller, FixedController, PaperController
+from surefoot.controllers import Controller, FixedController, KneeController, PaperController
 from surefoot.executor import AdaptiveThreadPoolExecutor, Future, __version__
 from surefoot.records import Decision, PoolStats, Window
 
@@ -17,6 +17,7 @@ __all__ = [
     "Decision",
     "FixedController",
     "Future",
+    "KneeController",
     "PaperController",
     "PoolStats",
     "Window",

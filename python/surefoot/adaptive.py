@@ -17,7 +17,7 @@ from typing import Any
 from surefoot import _core, children
 from surefoot.capacity import standard_default
 from surefoot.condition import Condition
-from surefoot.controllers import Controller, FixedController, PaperController
+from surefoot.controllers import Controller, FixedController, KneeController, PaperController
 from surefoot.futures import Future
 from surefoot.options import ControllerChoice, Options, whole_workers
 from surefoot.records import Decision, PoolStats, Window
@@ -56,10 +56,13 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         initializer: Called in each worker thread before its first task.
         initargs: Its arguments.
         min_workers: Workers that stay though idle, and the controller's floor; at least 1.
-        controller: ``"paper"`` (the published one), ``"fixed"`` (a constant limit:
-            ``max_workers``, or the standard default), a :class:`surefoot.PaperController`, a
-            :class:`surefoot.FixedController`, or any object with ``decide(window) -> int``.
-        interval_s: Control interval in seconds, at least 0.001.
+        controller: ``"knee"`` (finds the fewest workers that give the best throughput),
+            ``"paper"`` (the published one), ``"fixed"`` (a constant limit: ``max_workers``, or the
+            standard default), a :class:`surefoot.KneeController`,
+            :class:`surefoot.PaperController` or :class:`surefoot.FixedController`, or any object
+            with ``decide(window) -> int``.
+        interval_s: Control interval in seconds, at least 0.001; ``None``: 0.05 for ``"knee"``, 0.5
+            for the others.
         beta_threshold: For ``"paper"``: mean beta at or below which a rise is vetoed, 0 to 1.
         idle_timeout_s: Seconds after which an idle worker leaves, down to ``min_workers``;
             ``None``: never.
@@ -82,8 +85,8 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         initargs: Iterable[Any] = (),
         *,
         min_workers: int = 1,
-        controller: ControllerChoice = "paper",
-        interval_s: float = 0.5,
+        controller: ControllerChoice = "knee",
+        interval_s: float | None = None,
         beta_threshold: float = 0.3,
         idle_timeout_s: float | None = 60.0,
         keep_on_one_core: bool = False,
@@ -136,6 +139,8 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         if isinstance(options.controller, PaperController):
             paper = options.controller
             chosen = (paper.beta_threshold, paper.step_up, paper.step_down)
+        elif isinstance(options.controller, KneeController):
+            chosen = "knee"
         elif isinstance(options.controller, FixedController):
             chosen = "fixed"
         initializer = self._initializer

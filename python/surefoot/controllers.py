@@ -22,6 +22,15 @@ class Controller(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class KneeController:
+    """The default: the fewest workers that give the best throughput, found in well under a second.
+
+    It measures how much of the GIL and of the cores is in use and how many workers queue for them,
+    admits more at once while tasks wait and nobody is runnable, and takes back whatever did not pay.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class PaperController:
     """The published controller: grow while tasks block, veto when beta says that they compute.
 

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from surefoot import capacity
-from surefoot.controllers import Controller, FixedController, PaperController
+from surefoot.controllers import Controller, FixedController, KneeController, PaperController
 
 NAMES = ("min_workers", "controller", "interval_s", "beta_threshold", "idle_timeout_s", "keep_on_one_core")
 
-ControllerChoice = str | PaperController | FixedController | Controller
+ControllerChoice = str | KneeController | PaperController | FixedController | Controller
+
+# Control intervals in seconds: the paper's, and the one that the knee controller is made for.
+_INTERVAL_S = 0.5
+_KNEE_INTERVAL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Options:
     cap: int
     limit: int
     min_workers: int
-    controller: PaperController | FixedController | Controller
+    controller: KneeController | PaperController | FixedController | Controller
     interval_s: float
     idle_timeout_s: float | None
     keep_on_one_core: bool = False
@@ -48,8 +52,8 @@ class Options:
         cls,
         max_workers: int | None,
         min_workers: int = 1,
-        controller: ControllerChoice = "paper",
-        interval_s: float = 0.5,
+        controller: ControllerChoice = "knee",
+        interval_s: float | None = None,
         beta_threshold: float = 0.3,
         idle_timeout_s: float | None = 60.0,
         keep_on_one_core: bool = False,
@@ -67,6 +71,8 @@ class Options:
             raise TypeError("min_workers must be an integer")
         if min_workers < 1:
             raise ValueError("min_workers must be greater than 0")
+        if interval_s is None:
+            interval_s = _KNEE_INTERVAL_S if isinstance(chosen, KneeController) else _INTERVAL_S
         interval_s = _seconds("interval_s", interval_s)
         if interval_s < 0.001:
             raise ValueError("interval_s must be at least 0.001")
@@ -103,24 +109,26 @@ def _sizes(max_workers: int | None, controller: object) -> tuple[int, int]:
 
 def _controller(
     controller: ControllerChoice, beta_threshold: float
-) -> PaperController | FixedController | Controller:
+) -> KneeController | PaperController | FixedController | Controller:
     if isinstance(beta_threshold, bool) or not isinstance(beta_threshold, (int, float)):
         raise TypeError("beta_threshold must be a number")
     paper = PaperController(beta_threshold=float(beta_threshold))
     if isinstance(controller, str):
+        if controller == "knee":
+            return KneeController()
         if controller == "paper":
             return paper
         if controller == "fixed":
             return FixedController()
         raise ValueError(
-            f"controller must be 'paper', 'fixed' or an object with decide(), not {controller!r}"
+            f"controller must be 'knee', 'paper', 'fixed' or an object with decide(), not {controller!r}"
         )
-    if isinstance(controller, (PaperController, FixedController)):
+    if isinstance(controller, (KneeController, PaperController, FixedController)):
         return controller
     if callable(getattr(controller, "decide", None)):
         return controller
     raise TypeError(
-        f"controller must be 'paper', 'fixed' or an object with decide(), not {type(controller).__name__}"
+        f"controller must be 'knee', 'paper', 'fixed' or an object with decide(), not {type(controller).__name__}"
     )
 
 

@@ -12,7 +12,9 @@
 //! today.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::control_groups::{folders, read_number};
 
 /// No cap exceeds this.
 pub const MOST_WORKERS: usize = 1024;
@@ -89,12 +91,13 @@ pub fn room() -> Room {
     }
 }
 
-fn memory_bytes(root: &Path) -> Option<u64> {
+/// Memory left, of the machine or of the tightest control group.
+pub(crate) fn memory_bytes(root: &Path) -> Option<u64> {
     let machine = fs::read_to_string(root.join("proc/meminfo")).ok().and_then(|text| {
         let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
         line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
     });
-    let groups = control_groups(root, "memory").into_iter().filter_map(|group| {
+    let groups = folders(root, "memory").into_iter().filter_map(|group| {
         let left = |limit: &str, used: &str| {
             Some(read_number(&group.join(limit))?.saturating_sub(read_number(&group.join(used))?))
         };
@@ -109,49 +112,16 @@ fn threads(root: &Path) -> Option<u64> {
         let line = text.lines().find_map(|line| line.strip_prefix("Max processes"))?;
         line.split_whitespace().next()?.parse::<u64>().ok()
     });
-    let groups = control_groups(root, "pids").into_iter().filter_map(|group| {
+    let groups = folders(root, "pids").into_iter().filter_map(|group| {
         Some(read_number(&group.join("pids.max"))?.saturating_sub(read_number(&group.join("pids.current"))?))
     });
     groups.chain(process).min()
 }
 
-/// The folders of the control groups that bind this process for `controller`, ancestors included,
-/// version 1 and 2.
-fn control_groups(root: &Path, controller: &str) -> Vec<PathBuf> {
-    let Ok(text) = fs::read_to_string(root.join("proc/self/cgroup")) else { return Vec::new() };
-    let mut folders = Vec::new();
-    for line in text.lines() {
-        let mut fields = line.splitn(3, ':');
-        let (Some(_), Some(controllers), Some(path)) = (fields.next(), fields.next(), fields.next()) else {
-            continue;
-        };
-        let mount = root.join("sys/fs/cgroup");
-        let top = if controllers.is_empty() {
-            mount
-        } else if controllers.split(',').any(|name| name == controller) {
-            mount.join(controller)
-        } else {
-            continue;
-        };
-        let mut folder = top.join(path.trim_start_matches('/'));
-        while folder.starts_with(&top) {
-            folders.push(folder.clone());
-            if !folder.pop() {
-                break;
-            }
-        }
-    }
-    folders
-}
-
-/// Reads a number; `max` and anything else that is no number counts as unlimited.
-fn read_number(file: &Path) -> Option<u64> {
-    fs::read_to_string(file).ok()?.trim().parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control_groups::tests::FakeRoot;
 
     #[test]
     fn the_least_room_sets_the_cap() {
@@ -176,11 +146,8 @@ mod tests {
 
     #[test]
     fn limits_of_ancestors_count() {
-        let root = std::env::temp_dir().join(format!("surefoot-capacity-{}", std::process::id()));
-        let group = root.join("sys/fs/cgroup/outer/inner");
-        fs::create_dir_all(&group).expect("a temporary folder");
-        fs::create_dir_all(root.join("proc/self")).expect("a temporary folder");
-        let write = |path: &str, text: &str| fs::write(root.join(path), text).expect("a temporary file");
+        let root = FakeRoot::new("capacity");
+        let write = |path: &str, text: &str| root.write(path, text);
         write("proc/self/cgroup", "0::/outer/inner\n");
         write("proc/meminfo", "MemTotal: 900 kB\nMemAvailable:     800 kB\n");
         write("sys/fs/cgroup/outer/memory.max", "500000\n");
@@ -189,9 +156,8 @@ mod tests {
         write("sys/fs/cgroup/outer/inner/pids.max", "70\n");
         write("sys/fs/cgroup/outer/inner/pids.current", "10\n");
         write("proc/self/limits", "Limit  Soft  Hard  Units\nMax processes   95   95   processes\n");
-        assert_eq!(memory_bytes(&root), Some(400_000));
-        assert_eq!(threads(&root), Some(60));
-        fs::remove_dir_all(&root).expect("it was made here");
+        assert_eq!(memory_bytes(root.path()), Some(400_000));
+        assert_eq!(threads(root.path()), Some(60));
     }
 
     #[test]

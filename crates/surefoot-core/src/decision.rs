@@ -8,6 +8,14 @@ pub enum Veto {
     /// The tasks fight for the interpreter (for `paper`: beta at or below its threshold, which
     /// cannot tell the GIL from the cores).
     Gil,
+    /// The cores are used up.
+    Cpu,
+    /// A quota of CPU time is used up.
+    Quota,
+    /// Too little memory is left for more threads.
+    Memory,
+    /// More workers brought no more throughput: the bottleneck is out of sight.
+    Plateau,
     /// The limit is at the cap.
     Cap,
 }
@@ -17,6 +25,10 @@ impl Veto {
     pub fn name(self) -> &'static str {
         match self {
             Self::Gil => "gil",
+            Self::Cpu => "cpu",
+            Self::Quota => "quota",
+            Self::Memory => "memory",
+            Self::Plateau => "plateau",
             Self::Cap => "cap",
         }
     }

@@ -55,6 +55,10 @@ pub struct PeriodSums {
     pub arrivals: u64,
     /// Tasks that returned or raised.
     pub completions: u64,
+    /// Their wall time, from start to end of each.
+    pub wall_ns: u64,
+    /// Time that workers spent in tasks, those in flight included.
+    pub busy_ns: u64,
     beta_sum: f64,
     beta_count: u64,
 }
@@ -72,6 +76,8 @@ pub struct Ledger {
     counts: Counts,
     total: PeriodSums,
     period: PeriodSums,
+    /// Up to when `busy_ns` is summed.
+    at_ns: u64,
     /// Made with the first sample: a pool that never ran a task costs nothing.
     histograms: Option<Box<Histograms>>,
 }
@@ -89,7 +95,8 @@ impl Ledger {
     }
 
     /// A worker took a task.
-    pub fn taken(&mut self) {
+    pub fn taken(&mut self, now_ns: u64) {
+        self.advance(now_ns);
         self.counts.running += 1;
     }
 
@@ -99,7 +106,8 @@ impl Ledger {
     }
 
     /// A task that had been taken ended.
-    pub fn finished(&mut self, sample: &Sample, outcome: Outcome) {
+    pub fn finished(&mut self, sample: &Sample, outcome: Outcome, now_ns: u64) {
+        self.advance(now_ns);
         debug_assert!(self.counts.running > 0, "a task ended twice");
         self.counts.running -= 1;
         match outcome {
@@ -112,6 +120,7 @@ impl Ledger {
         }
         for sums in [&mut self.period, &mut self.total] {
             sums.completions += 1;
+            sums.wall_ns += sample.wall_ns;
             if let Some(beta) = sample.beta() {
                 sums.beta_sum += beta;
                 sums.beta_count += 1;
@@ -126,6 +135,16 @@ impl Ledger {
         }
     }
 
+    /// Sums the workers' time up to `now_ns`. The threads' readings of the clock reach the ledger a
+    /// little out of order; one from before the last is as good as the last.
+    fn advance(&mut self, now_ns: u64) {
+        let passed_ns = now_ns.saturating_sub(self.at_ns);
+        self.at_ns += passed_ns;
+        for sums in [&mut self.period, &mut self.total] {
+            sums.busy_ns += self.counts.running * passed_ns;
+        }
+    }
+
     /// The counts so far.
     pub fn counts(&self) -> Counts {
         self.counts
@@ -137,7 +156,8 @@ impl Ledger {
     }
 
     /// Ends the control period and returns its sums.
-    pub fn end_period(&mut self) -> PeriodSums {
+    pub fn end_period(&mut self, now_ns: u64) -> PeriodSums {
+        self.advance(now_ns);
         std::mem::take(&mut self.period)
     }
 
@@ -190,8 +210,8 @@ mod tests {
         let mut ledger = Ledger::default();
         for wall_us in 1..=1000_u64 {
             ledger.submitted();
-            ledger.taken();
-            ledger.finished(&Sample { wall_ns: wall_us * 1000, ..Sample::default() }, Outcome::Done);
+            ledger.taken(0);
+            ledger.finished(&Sample { wall_ns: wall_us * 1000, ..Sample::default() }, Outcome::Done, 0);
         }
         let wall = ledger.wall().expect("samples were recorded");
         for (read_ns, true_ns) in [(wall.p50_ns, 500e3), (wall.p95_ns, 950e3), (wall.p99_ns, 990e3)] {
@@ -204,21 +224,33 @@ mod tests {
     fn a_cancelled_task_is_counted_but_not_measured() {
         let mut ledger = Ledger::default();
         ledger.submitted();
-        ledger.taken();
-        ledger.finished(&Sample::default(), Outcome::Cancelled);
+        ledger.taken(0);
+        ledger.finished(&Sample::default(), Outcome::Cancelled, 0);
         assert_eq!(ledger.counts(), Counts { submitted: 1, cancelled: 1, ..Counts::default() });
         assert_eq!(ledger.wall(), None);
-        assert_eq!(ledger.end_period().completions, 0);
+        assert_eq!(ledger.end_period(0).completions, 0);
+    }
+
+    #[test]
+    fn tasks_in_flight_count_as_busy() {
+        let mut ledger = Ledger::default();
+        ledger.taken(100);
+        ledger.taken(150);
+        assert_eq!(ledger.end_period(200).busy_ns, 150);
+        ledger.finished(&Sample::default(), Outcome::Done, 210);
+        // A reading that comes late counts nothing twice.
+        ledger.finished(&Sample::default(), Outcome::Done, 205);
+        assert_eq!(ledger.end_period(1000).busy_ns, 20);
     }
 
     #[test]
     fn a_period_ends_once() {
         let mut ledger = Ledger::default();
         ledger.submitted();
-        ledger.taken();
-        ledger.finished(&Sample { wall_ns: 100, cpu_ns: Some(25), ..Sample::default() }, Outcome::Failed);
-        assert_eq!(ledger.end_period().beta_mean(), Some(0.75));
-        assert_eq!(ledger.end_period().beta_mean(), None);
+        ledger.taken(0);
+        ledger.finished(&Sample { wall_ns: 100, cpu_ns: Some(25), ..Sample::default() }, Outcome::Failed, 0);
+        assert_eq!(ledger.end_period(0).beta_mean(), Some(0.75));
+        assert_eq!(ledger.end_period(0).beta_mean(), None);
         assert_eq!(ledger.beta_mean(), Some(0.75), "the total goes on");
     }
 }

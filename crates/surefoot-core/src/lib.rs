@@ -15,13 +15,16 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod allowance;
 pub mod capacity;
 pub mod clock;
+mod control_groups;
 pub mod controller;
 pub mod decision;
 pub mod gil;
 pub mod ledger;
 pub mod liveness;
+pub mod look;
 pub mod monitor;
 pub mod parker;
 pub mod placement;

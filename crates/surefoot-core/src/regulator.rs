@@ -1,17 +1,23 @@
 //! Runs one pool's controller at its interval, with the liveness guard above it, and keeps the log.
 //!
 //! The regulator is shown the time and the pool's readings and answers with what to do, so it is
-//! tested without threads. The [monitor](crate::monitor) calls it.
+//! tested without threads. The [monitor](crate::monitor) calls it, the simulator too.
 
+use crate::allowance::Allowance;
 use crate::controller::Controller;
 use crate::decision::{Decision, Entry, Log};
+use crate::gil::{GilReading, GilState};
 use crate::ledger::PeriodSums;
 use crate::liveness::Liveness;
+use crate::look::Look;
 use crate::snapshot::Snapshot;
-use crate::window::Window;
+use crate::window::{Looks, Window};
 
 /// Looks of the liveness guard per control interval.
-const LOOKS_PER_INTERVAL: u64 = 5;
+const GUARDS_PER_INTERVAL: u64 = 5;
+
+/// Shortest time between two looks of the guard, which reads every worker's clock.
+const MIN_GUARD_NS: u64 = 20_000_000;
 
 /// Control intervals that a pool stands still before the guard acts. Two: the controller has had a
 /// whole window without a completion to act on and did not.
@@ -23,6 +29,13 @@ const MIN_PATIENCE_NS: u64 = 200_000_000;
 
 /// Shortest interval, 1 ms: below it a window says nothing.
 pub const MIN_INTERVAL_NS: u64 = 1_000_000;
+
+/// Looks are spread by this share of their distance to either side. A load with a beat of its own
+/// (the interpreter's switch interval is one) must not be met at the same phase each time.
+const JITTER: f64 = 0.25;
+
+/// The golden ratio's fraction: its multiples, modulo 1, fill the interval evenly in any order.
+const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
 /// Who decides.
 #[derive(Debug)]
@@ -45,13 +58,39 @@ pub struct Tick {
     pub due_ns: Option<u64>,
 }
 
+/// How much of the pool the next tick must read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Wanted {
+    /// [`Readings::totals`], for the guard or for the end of a control period.
+    pub totals: bool,
+    /// [`Readings::period`]: the control period is over.
+    pub period: bool,
+}
+
 /// The readings of a pool at a tick.
 #[derive(Clone, Copy, Debug)]
 pub struct Readings {
     /// The pool's own.
     pub snapshot: Snapshot,
-    /// CPU time of all live workers since they started, where it can be read.
-    pub workers_cpu_ns: Option<u64>,
+    /// The interpreter's lock.
+    pub gil: GilReading,
+    /// CPU time of the process so far.
+    pub process_cpu_ns: Option<u64>,
+    /// What costs a system call for each worker; `None` unless [`Wanted::totals`].
+    pub totals: Option<Totals>,
+    /// The sums of the control period; `None` unless [`Wanted::period`].
+    pub period: Option<PeriodSums>,
+    /// What the machine lets the process use.
+    pub allowance: Allowance,
+}
+
+/// Sums over all workers that the pool ever had; they never fall.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Totals {
+    /// Their CPU time, where it can be read.
+    pub cpu_ns: Option<u64>,
+    /// Time that they were runnable without a core, where the kernel says.
+    pub runqueue_ns: Option<u64>,
 }
 
 /// One pool's controller, guard and log.
@@ -64,15 +103,45 @@ pub struct Regulator {
     min_workers: usize,
     /// An external decider has not answered yet.
     is_asked: bool,
-    decided_at_ns: Option<u64>,
-    looked: Option<Look>,
+    /// Since the last pause; `None` while nobody looks.
+    course: Option<Course>,
+    /// Numbers the looks, for their jitter.
+    look_count: u32,
 }
 
+/// What is remembered from tick to tick while the pool has work.
 #[derive(Clone, Copy, Debug)]
-struct Look {
+struct Course {
+    /// The last look.
+    looked: Mark,
+    /// The last look of the guard.
+    guarded: Mark,
+    /// The start of the control period.
+    period: Mark,
+    /// The looks of the control period so far.
+    looks: Looks,
+}
+
+/// Cumulative readings at one moment.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
     at_ns: u64,
     completed: u64,
-    cpu_ns: Option<u64>,
+    process_cpu_ns: Option<u64>,
+    totals: Totals,
+    gil: GilReading,
+}
+
+impl Mark {
+    fn new(at_ns: u64, readings: &Readings) -> Self {
+        let Readings { snapshot, gil, process_cpu_ns, totals, .. } = *readings;
+        let completed = snapshot.tasks.done + snapshot.tasks.failed;
+        Self { at_ns, completed, process_cpu_ns, totals: totals.unwrap_or_default(), gil }
+    }
+}
+
+fn difference(now: Option<u64>, before: Option<u64>) -> Option<u64> {
+    now.zip(before).map(|(now, before)| now.saturating_sub(before))
 }
 
 impl Regulator {
@@ -86,8 +155,8 @@ impl Regulator {
             interval_ns,
             min_workers,
             is_asked: false,
-            decided_at_ns: None,
-            looked: None,
+            course: None,
+            look_count: 0,
         }
     }
 
@@ -98,31 +167,69 @@ impl Regulator {
 
     /// When the next tick is due after a pause, for a pool that just got work.
     pub fn first_due_ns(&self, now_ns: u64) -> u64 {
-        now_ns + self.interval_ns / LOOKS_PER_INTERVAL
+        let look_ns = match &self.decider {
+            Decider::Native(controller) => controller.next_look_ns(&Look::default()),
+            Decider::External => None,
+        };
+        now_ns + look_ns.unwrap_or(self.guard_ns()).min(self.guard_ns())
     }
 
-    /// Whether the control period ends at `now_ns`, so that the caller must end the pool's.
-    pub fn is_period_over(&self, now_ns: u64) -> bool {
-        self.decided_at_ns.is_some_and(|then| now_ns >= then + self.interval_ns)
+    fn guard_ns(&self) -> u64 {
+        (self.interval_ns / GUARDS_PER_INTERVAL).max(MIN_GUARD_NS).min(self.interval_ns)
     }
 
-    /// Looks at the pool. `period` holds the sums of the control period if it is over.
-    pub fn tick(&mut self, now_ns: u64, readings: &Readings, period: Option<&PeriodSums>) -> Tick {
-        let started_at_ns = *self.decided_at_ns.get_or_insert(now_ns);
-        let mut window = self.look(now_ns, readings);
+    /// What the tick at `now_ns` must read.
+    pub fn wanted(&self, now_ns: u64) -> Wanted {
+        let Some(course) = &self.course else { return Wanted { totals: true, period: true } };
+        let period = now_ns >= course.period.at_ns + self.interval_ns;
+        Wanted { totals: period || now_ns >= course.guarded.at_ns + self.guard_ns(), period }
+    }
+
+    /// Looks at the pool; `readings` hold what [`Self::wanted`] asked for.
+    pub fn tick(&mut self, now_ns: u64, readings: &Readings) -> Tick {
+        let mark = Mark::new(now_ns, readings);
+        let Some(mut course) = self.course else {
+            // The first look after a pause: there is nothing yet to compare with.
+            let looks = Looks::default();
+            let course = Course { looked: mark, guarded: mark, period: mark, looks };
+            let mut tick = Tick::default();
+            tick.due_ns = self.due_ns(now_ns, &course, readings, None);
+            self.course = tick.due_ns.is_some().then_some(course);
+            return tick;
+        };
         let mut tick = Tick::default();
-        if let Some(decision) = self.guard.look(&window) {
-            tick.limit = self.record(now_ns, &window, decision);
-        } else if let Some(period) = period {
-            window.duration_ns = now_ns - started_at_ns;
-            window.arrivals = period.arrivals;
-            window.completions = period.completions;
-            window.beta_mean = period.beta_mean();
-            self.decided_at_ns = Some(now_ns);
+        let look = self.look(&mut course, mark, readings);
+        let mut window = Window {
+            queue_length: look.queue_length,
+            queue_head_age_ns: look.queue_head_age_ns,
+            limit: look.limit,
+            cap: look.cap,
+            min_workers: look.min_workers,
+            workers_live: readings.snapshot.workers_live,
+            workers_busy: look.workers_busy,
+            workers_joining: look.workers_joining,
+            allowance: readings.allowance,
+            ..Window::default()
+        };
+        if readings.totals.is_some() {
+            let since = std::mem::replace(&mut course.guarded, mark);
+            let decision = self.guard.look(&Window {
+                duration_ns: now_ns - since.at_ns,
+                completions: mark.completed - since.completed,
+                workers_cpu_ns: difference(mark.totals.cpu_ns, since.totals.cpu_ns),
+                ..window
+            });
+            tick.limit = decision.and_then(|decision| self.record(now_ns, &window, decision));
+        }
+        if let Some(period) = &readings.period {
+            Self::close_window(&mut window, &mut course, mark, period);
             match &mut self.decider {
                 Decider::Native(controller) => {
                     let decision = controller.decide(&window);
-                    tick.limit = self.record(now_ns, &window, decision);
+                    // The guard knows of a standstill and stands over everything.
+                    if tick.limit.is_none() {
+                        tick.limit = self.record(now_ns, &window, decision);
+                    }
                 }
                 Decider::External if self.is_asked => {}
                 Decider::External => {
@@ -130,13 +237,57 @@ impl Regulator {
                     tick.ask = Some(window);
                 }
             }
+        } else if let (Decider::Native(controller), None) = (&mut self.decider, tick.limit) {
+            let decision = controller.glance(&look);
+            tick.limit = decision.and_then(|decision| self.record(now_ns, &window, decision));
         }
-        tick.due_ns = self.due_ns(now_ns, &window, tick.limit);
-        if tick.due_ns.is_none() {
-            self.decided_at_ns = None;
-            self.looked = None;
-        }
+        tick.due_ns = self.due_ns(now_ns, &course, readings, tick.limit);
+        self.course = tick.due_ns.is_some().then_some(course);
         tick
+    }
+
+    fn look(&self, course: &mut Course, mark: Mark, readings: &Readings) -> Look {
+        let before = std::mem::replace(&mut course.looked, mark);
+        let snapshot = &readings.snapshot;
+        let look = Look {
+            since_ns: mark.at_ns - before.at_ns,
+            queue_length: snapshot.queue_length,
+            queue_head_age_ns: snapshot.queue_head_age_ns,
+            limit: snapshot.limit,
+            cap: snapshot.cap,
+            min_workers: self.min_workers.min(snapshot.cap),
+            workers_busy: snapshot.workers_busy,
+            workers_joining: snapshot.workers_joining,
+            completions: mark.completed - before.completed,
+            gil: readings.gil,
+            process_cpu_ns: difference(mark.process_cpu_ns, before.process_cpu_ns),
+        };
+        course.looks.count += 1;
+        course.looks.bound += u32::from(look.is_bound());
+        course.looks.joining += look.workers_joining as u64;
+        course.looks.add(look.gil);
+        look
+    }
+
+    fn close_window(window: &mut Window, course: &mut Course, mark: Mark, period: &PeriodSums) {
+        let since = std::mem::replace(&mut course.period, mark);
+        window.duration_ns = mark.at_ns - since.at_ns;
+        window.arrivals = period.arrivals;
+        window.completions = period.completions;
+        window.beta_mean = period.beta_mean();
+        window.wall_ns = period.wall_ns;
+        window.busy_ns = period.busy_ns;
+        window.workers_cpu_ns = difference(mark.totals.cpu_ns, since.totals.cpu_ns);
+        window.workers_runqueue_ns = difference(mark.totals.runqueue_ns, since.totals.runqueue_ns);
+        window.process_cpu_ns = difference(mark.process_cpu_ns, since.process_cpu_ns);
+        window.looks = std::mem::take(&mut course.looks);
+        if let (GilReading::Seen(now), GilReading::Seen(before)) = (mark.gil, since.gil) {
+            let between = |of: fn(&GilState) -> Option<u64>| {
+                of(&now).zip(of(&before)).map(|(now, before)| now.wrapping_sub(before))
+            };
+            window.looks.waits = between(|state| state.waits);
+            window.looks.switches = between(|state| state.switches);
+        }
     }
 
     /// Records what the external decider answered to `window`; the limit to set, if it changes.
@@ -159,45 +310,45 @@ impl Regulator {
         self.is_asked = false;
     }
 
-    fn look(&mut self, now_ns: u64, readings: &Readings) -> Window {
-        let Readings { snapshot, workers_cpu_ns } = *readings;
-        let completed = snapshot.tasks.done + snapshot.tasks.failed;
-        let now = Look { at_ns: now_ns, completed, cpu_ns: workers_cpu_ns };
-        let before = self.looked.replace(now).unwrap_or(now);
-        Window {
-            duration_ns: now_ns - before.at_ns,
-            arrivals: 0,
-            completions: completed - before.completed,
+    fn due_ns(
+        &mut self,
+        now_ns: u64,
+        course: &Course,
+        readings: &Readings,
+        new_limit: Option<usize>,
+    ) -> Option<u64> {
+        let snapshot = &readings.snapshot;
+        let limit = new_limit.unwrap_or(snapshot.limit);
+        let is_idle = snapshot.queue_length == 0 && snapshot.workers_busy == 0;
+        let look = Look {
             queue_length: snapshot.queue_length,
-            queue_head_age_ns: snapshot.queue_head_age_ns,
-            limit: snapshot.limit,
+            limit,
             cap: snapshot.cap,
             min_workers: self.min_workers,
-            workers_live: snapshot.workers_live,
             workers_busy: snapshot.workers_busy,
-            beta_mean: None,
-            workers_cpu_ns: workers_cpu_ns
-                .zip(before.cpu_ns)
-                // A worker that left takes its clock along, so the sum may fall.
-                .map(|(cpu_ns, before_ns)| cpu_ns.saturating_sub(before_ns)),
-        }
-    }
-
-    fn due_ns(&self, now_ns: u64, window: &Window, new_limit: Option<usize>) -> Option<u64> {
-        let limit = new_limit.unwrap_or(window.limit);
-        let is_idle = window.queue_length == 0 && window.workers_busy == 0;
-        let rests = match &self.decider {
-            Decider::Native(controller) => controller.rests(&Window { limit, ..*window }),
-            Decider::External => true,
+            workers_joining: snapshot.workers_joining,
+            gil: readings.gil,
+            ..Look::default()
+        };
+        let (rests, look_ns) = match &self.decider {
+            Decider::Native(controller) => {
+                (controller.rests(limit, self.min_workers), controller.next_look_ns(&look))
+            }
+            Decider::External => (true, None),
         };
         if is_idle && rests {
             return None;
         }
-        let decision_ns = self.decided_at_ns.map_or(now_ns, |then| then + self.interval_ns);
-        if window.queue_length > 0 && limit < window.cap {
-            return Some(decision_ns.min(now_ns + self.interval_ns / LOOKS_PER_INTERVAL));
+        let mut due_ns = course.period.at_ns + self.interval_ns;
+        if snapshot.queue_length > 0 && limit < snapshot.cap {
+            due_ns = due_ns.min(course.guarded.at_ns + self.guard_ns());
         }
-        Some(decision_ns)
+        let next_look_ns = look_ns.map(|look_ns| {
+            self.look_count = self.look_count.wrapping_add(1);
+            let place = (f64::from(self.look_count) * GOLDEN).fract();
+            now_ns + (look_ns as f64 * (1.0 - JITTER + 2.0 * JITTER * place)) as u64
+        });
+        Some(due_ns.min(next_look_ns.unwrap_or(due_ns)).max(now_ns))
     }
 
     fn record(&mut self, at_ns: u64, window: &Window, decision: Decision) -> Option<usize> {
@@ -223,7 +374,7 @@ mod tests {
     use crate::sample::{Outcome, Sample};
 
     const INTERVAL_NS: u64 = 500_000_000;
-    const LOOK_NS: u64 = INTERVAL_NS / LOOKS_PER_INTERVAL;
+    const LOOK_NS: u64 = INTERVAL_NS / GUARDS_PER_INTERVAL;
 
     fn readings(limit: usize, queue_length: usize, done: u64, cpu_ns: u64) -> Readings {
         Readings {
@@ -232,6 +383,7 @@ mod tests {
                 cap: 64,
                 workers_live: limit,
                 workers_busy: limit,
+                workers_joining: 0,
                 queue_length,
                 queue_head_age_ns: 0,
                 tasks: Counts { done, ..Counts::default() },
@@ -241,17 +393,27 @@ mod tests {
                 wall: None,
                 cpu: None,
             },
-            workers_cpu_ns: Some(cpu_ns),
+            gil: GilReading::Unknown,
+            process_cpu_ns: None,
+            totals: Some(Totals { cpu_ns: Some(cpu_ns), runqueue_ns: None }),
+            period: None,
+            allowance: Allowance::default(),
         }
+    }
+
+    /// Ticks as the monitor does: the period's sums come when they are wanted.
+    fn tick(regulator: &mut Regulator, now_ns: u64, readings: Readings, sums: PeriodSums) -> Tick {
+        let period = regulator.wanted(now_ns).period.then_some(sums);
+        regulator.tick(now_ns, &Readings { period, ..readings })
     }
 
     fn period(beta_percent: u64) -> PeriodSums {
         let mut ledger = Ledger::default();
         ledger.submitted();
-        ledger.taken();
+        ledger.taken(0);
         let cpu_ns = Some(1000 - 10 * beta_percent);
-        ledger.finished(&Sample { wall_ns: 1000, cpu_ns, ..Sample::default() }, Outcome::Done);
-        ledger.end_period()
+        ledger.finished(&Sample { wall_ns: 1000, cpu_ns, ..Sample::default() }, Outcome::Done, 0);
+        ledger.end_period(0)
     }
 
     fn paper() -> Regulator {
@@ -261,12 +423,11 @@ mod tests {
     #[test]
     fn the_controller_is_asked_once_an_interval() {
         let mut regulator = paper();
-        assert_eq!(regulator.tick(0, &readings(4, 9, 0, 0), None).limit, None);
-        assert!(!regulator.is_period_over(INTERVAL_NS - 1));
-        assert!(regulator.is_period_over(INTERVAL_NS));
-        let tick = regulator.tick(INTERVAL_NS, &readings(4, 9, 5, 0), Some(&period(90)));
-        assert_eq!(tick.limit, Some(5));
-        assert!(!regulator.is_period_over(INTERVAL_NS + 1));
+        assert_eq!(tick(&mut regulator, 0, readings(4, 9, 0, 0), period(90)).limit, None);
+        assert!(!regulator.wanted(INTERVAL_NS - 1).period);
+        assert!(regulator.wanted(INTERVAL_NS).period);
+        assert_eq!(tick(&mut regulator, INTERVAL_NS, readings(4, 9, 5, 0), period(90)).limit, Some(5));
+        assert!(!regulator.wanted(INTERVAL_NS + 1).period);
     }
 
     #[test]
@@ -277,8 +438,8 @@ mod tests {
         while limit < 64 {
             now_ns += LOOK_NS;
             assert!(now_ns < 4 * INTERVAL_NS, "still at {limit}");
-            let sums = regulator.is_period_over(now_ns).then(PeriodSums::default);
-            limit = regulator.tick(now_ns, &readings(limit, 9, 0, 0), sums.as_ref()).limit.unwrap_or(limit);
+            let tick = tick(&mut regulator, now_ns, readings(limit, 9, 0, 0), PeriodSums::default());
+            limit = tick.limit.unwrap_or(limit);
         }
         assert!(now_ns > PATIENCE_INTERVALS * INTERVAL_NS, "acted before its patience was over");
         assert!(regulator.log().entries().all(|entry| entry.reason.starts_with("liveness")));
@@ -293,8 +454,7 @@ mod tests {
         loop {
             let mut idle = readings(limit, 0, 7, 0);
             idle.snapshot.workers_busy = 0;
-            let sums = regulator.is_period_over(now_ns).then(PeriodSums::default);
-            let tick = regulator.tick(now_ns, &idle, sums.as_ref());
+            let tick = tick(&mut regulator, now_ns, idle, PeriodSums::default());
             limit = tick.limit.unwrap_or(limit);
             ticks += 1;
             match tick.due_ns {
@@ -309,9 +469,8 @@ mod tests {
     #[test]
     fn an_external_answer_is_held_within_bounds() {
         let mut regulator = Regulator::new(Decider::External, INTERVAL_NS, 2);
-        regulator.tick(0, &readings(4, 9, 0, 0), None);
-        let window = regulator
-            .tick(INTERVAL_NS, &readings(4, 9, 3, 0), Some(&PeriodSums::default()))
+        tick(&mut regulator, 0, readings(4, 9, 0, 0), PeriodSums::default());
+        let window = tick(&mut regulator, INTERVAL_NS, readings(4, 9, 3, 0), PeriodSums::default())
             .ask
             .expect("the period is over");
         assert_eq!(regulator.decided(INTERVAL_NS, &window, (4, 64), 1000), Some(64));
@@ -322,12 +481,13 @@ mod tests {
     #[test]
     fn an_external_decider_is_asked_one_thing_at_a_time() {
         let mut regulator = Regulator::new(Decider::External, INTERVAL_NS, 1);
-        let tick = |regulator: &mut Regulator, number: u64| {
-            regulator.tick(number * INTERVAL_NS, &readings(4, 9, number, 0), Some(&PeriodSums::default())).ask
+        let asked = |regulator: &mut Regulator, number: u64| {
+            tick(regulator, number * INTERVAL_NS, readings(4, 9, number, 0), PeriodSums::default()).ask
         };
-        assert!(tick(&mut regulator, 1).is_some());
-        assert_eq!(tick(&mut regulator, 2), None);
+        assert_eq!(asked(&mut regulator, 0), None);
+        assert!(asked(&mut regulator, 1).is_some());
+        assert_eq!(asked(&mut regulator, 2), None);
         regulator.undecided();
-        assert!(tick(&mut regulator, 3).is_some());
+        assert!(asked(&mut regulator, 3).is_some());
     }
 }

@@ -16,6 +16,8 @@ pub struct Snapshot {
     pub workers_live: usize,
     /// Workers that run a task.
     pub workers_busy: usize,
+    /// Of those, workers that wait in `result()` for another task of the pool.
+    pub workers_joining: usize,
     /// Tasks waiting.
     pub queue_length: usize,
     /// How long the oldest of them has waited; 0 if none waits.

@@ -104,12 +104,12 @@ proptest! {
         let idle = |limit| Window { limit, cap, min_workers, ..Window::default() };
         let mut limit = limit_at_first;
         for _ in min_workers..limit_at_first {
-            if paper.rests(&idle(limit)) {
+            if paper.rests(limit, min_workers) {
                 break;
             }
             limit = paper.decide(&idle(limit)).limit;
         }
-        prop_assert!(paper.rests(&idle(limit)));
+        prop_assert!(paper.rests(limit, min_workers));
         prop_assert_eq!(paper.decide(&idle(limit)).limit, limit);
     }
 }

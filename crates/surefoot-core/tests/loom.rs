@@ -207,7 +207,7 @@ impl Crew {
             meeting.attend();
         }
         self.runs[task.id()].fetch_add(1, Ordering::SeqCst);
-        self.pool.finish(&Sample::default(), Outcome::Done);
+        self.pool.finish(&Sample::default(), Outcome::Done, 0);
         if self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.done.grant();
         }

@@ -212,7 +212,7 @@ impl Play {
             }
             Step::Finish(pick, outcome) => {
                 let place = self.pick(&[State::Running], pick)?;
-                self.pool.finish(&Sample::default(), outcome);
+                self.pool.finish(&Sample::default(), outcome, 0);
                 self.players[place].state = State::Asking;
                 *if outcome == Outcome::Cancelled { &mut self.cancelled } else { &mut self.ended } += 1;
             }

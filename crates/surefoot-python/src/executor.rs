@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use pyo3::exceptions::{PyAttributeError, PyRuntimeError};
+use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use surefoot_core::clock;
-use surefoot_core::controller::Paper;
+use surefoot_core::controller::{Knee, Paper};
 use surefoot_core::pool::{Bounds, Closed, Pool};
 use surefoot_core::regulator::{Decider, Regulator};
 use surefoot_core::sync::lock_std;
@@ -16,6 +16,7 @@ use surefoot_core::sync::lock_std;
 use crate::future::FutureCore;
 use crate::placement::Keeper;
 use crate::records;
+use crate::sensors::gil;
 use crate::shared::{Item, Refusal, Shared, Why};
 use crate::standard::Standard;
 use crate::task::Task;
@@ -74,7 +75,7 @@ impl ExecutorCore {
             args: args.unbind(),
             kwargs: kwargs.map(Bound::unbind),
         };
-        let future = FutureCore::with_task(py, standard, task)?;
+        let future = FutureCore::with_task(py, standard, task, shared.id)?;
         let item = Item::Task(future.clone().unbind());
         match shared.submit(py, item, clock::now_ns()) {
             Ok(None) => Ok(future.into_any()),
@@ -138,6 +139,7 @@ impl PoolCore {
     #[pyo3(signature = (*, maker, executor, initializer, min_workers, limit, cap, controller, interval_ns, idle_timeout_ns, keep_on_one_core))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only, and called from one place")]
     fn new(
+        py: Python<'_>,
         maker: Py<PyAny>,
         executor: Py<PyAny>,
         initializer: Option<(Py<PyAny>, Py<PyAny>)>,
@@ -148,18 +150,26 @@ impl PoolCore {
         interval_ns: u64,
         idle_timeout_ns: Option<u64>,
         keep_on_one_core: bool,
-    ) -> Self {
+    ) -> PyResult<Self> {
         let decider = match controller {
             Choice::Paper((beta_threshold, step_up, step_down)) => {
                 Some(Decider::Native(Box::new(Paper { beta_threshold, step_up, step_down })))
             }
-            Choice::Named(name) => (name == "external").then_some(Decider::External),
+            Choice::Named(name) => match name.as_str() {
+                "knee" => Some(Decider::Native(Box::new(Knee::default()))),
+                "external" => Some(Decider::External),
+                "fixed" => None,
+                _ => return Err(PyValueError::new_err(format!("unknown controller {name:?}"))),
+            },
         };
+        if decider.is_some() || keep_on_one_core {
+            gil::start(py);
+        }
         let regulator = decider.map(|decider| Regulator::new(decider, interval_ns, min_workers));
         let pool = Pool::new(Bounds { min_workers, limit, cap });
         let keeper = keep_on_one_core.then(Keeper::new);
         let shared = Shared::new(pool, idle_timeout_ns, maker, executor, initializer, regulator, keeper);
-        Self { shared }
+        Ok(Self { shared })
     }
 
     /// `_work_queue`.

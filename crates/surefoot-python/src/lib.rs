@@ -10,6 +10,7 @@ mod command_line;
 mod executor;
 mod future;
 mod handover;
+mod join;
 mod placement;
 mod process;
 mod records;
@@ -38,6 +39,8 @@ mod _core {
     use super::placement::{announce_child, guard_children};
     #[pymodule_export]
     use super::process::after_fork_in_child;
+    #[pymodule_export]
+    use super::sensors::python::{gil_look_cost_ns, gil_observe, gil_reading, sensors_report};
     #[pymodule_export]
     use super::standard::configure;
     #[pymodule_export]

@@ -1,4 +1,5 @@
-//! What there is one of per process: the monitor, the attendant, and the count of forks.
+//! What there is one of per process: the monitor, the attendant, what the machine allows, and the
+//! count of forks.
 //!
 //! A forked child has none of its parent's threads, and a lock that one of them held stays locked
 //! for ever. So the child leaves all of it behind (the memory is not even freed) and starts anew:
@@ -14,9 +15,11 @@ use surefoot_core::monitor::{Monitor, Watched};
 
 use crate::attendant::Attendant;
 use crate::placement;
+use crate::sensors::{allowance, gil};
 
 static MONITOR: ArcSwapOption<Monitor> = ArcSwapOption::const_empty();
 static ATTENDANT: ArcSwapOption<Attendant> = ArcSwapOption::const_empty();
+static ALLOWANCE: ArcSwapOption<allowance::Keeper> = ArcSwapOption::const_empty();
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
 /// Counts the forks between the first process that imported surefoot and this one. A worker that
@@ -33,6 +36,11 @@ pub(crate) fn watch(pool: Weak<dyn Watched>, due_ns: u64) -> std::io::Result<()>
 /// The process's attendant.
 pub(crate) fn attendant() -> Arc<Attendant> {
     get_or_make(&ATTENDANT)
+}
+
+/// The process's reading of what the machine allows.
+pub(crate) fn allowance() -> Arc<allowance::Keeper> {
+    get_or_make(&ALLOWANCE)
 }
 
 fn get_or_make<T: Default>(place: &ArcSwapOption<T>) -> Arc<T> {
@@ -65,5 +73,7 @@ pub(crate) fn after_fork_in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     std::mem::forget(MONITOR.swap(None));
     std::mem::forget(ATTENDANT.swap(None));
+    std::mem::forget(ALLOWANCE.swap(None));
+    gil::after_fork_in_child();
     placement::after_fork_in_child();
 }

@@ -11,17 +11,18 @@ use pyo3::prelude::*;
 use surefoot_core::clock;
 use surefoot_core::monitor::Watched;
 use surefoot_core::pool::{Action, Closed, Pool, Rejected, Worker};
-use surefoot_core::regulator::{Readings, Regulator, Tick};
+use surefoot_core::regulator::{Readings, Regulator, Tick, Totals};
 use surefoot_core::sync::lock_std;
 use surefoot_core::window::Window;
 
 use crate::attach;
 use crate::attendant::Errand;
 use crate::future::FutureCore;
+use crate::join::PoolId;
 use crate::placement::{self, Keeper};
 use crate::process;
 use crate::records;
-use crate::sensors::clocks;
+use crate::sensors::{allowance, clocks, gil};
 use crate::work_queue::ExitBell;
 use crate::worker;
 
@@ -37,6 +38,7 @@ pub(crate) enum Item {
 /// One pool.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    pub(crate) id: PoolId,
     pub(crate) pool: Pool<Item>,
     pub(crate) idle_timeout_ns: Option<u64>,
     /// `surefoot.threads.ThreadMaker`; it does not know the executor.
@@ -63,8 +65,17 @@ impl Shared {
     ) -> Arc<Self> {
         let regulator = regulator.map(Mutex::new);
         let is_watched = AtomicBool::new(false);
-        let shared =
-            Arc::new(Self { pool, idle_timeout_ns, maker, executor, initializer, regulator, is_watched, keeper });
+        let shared = Arc::new(Self {
+            id: PoolId::next(),
+            pool,
+            idle_timeout_ns,
+            maker,
+            executor,
+            initializer,
+            regulator,
+            is_watched,
+            keeper,
+        });
         if let Some(keeper) = &shared.keeper {
             keeper.look_after(&shared);
         }
@@ -233,11 +244,23 @@ impl Shared {
 impl Watched for Shared {
     fn tick(self: Arc<Self>, now_ns: u64) -> Option<u64> {
         let regulator = self.regulator.as_ref()?;
-        let workers_cpu_ns = clocks::cpu_ns_of(&self.pool.thread_ids());
+        // Before the lock, which others take while they are attached: it reads a dozen files.
+        let allowance = allowance::current(now_ns);
         let mut regulator_now = lock_std(regulator);
-        let (snapshot, period) = self.pool.vitals(now_ns, regulator_now.is_period_over(now_ns));
-        let readings = Readings { snapshot, workers_cpu_ns };
-        let Tick { limit, ask, due_ns } = regulator_now.tick(now_ns, &readings, period.as_ref());
+        let wanted = regulator_now.wanted(now_ns);
+        let totals = wanted
+            .totals
+            .then(|| Totals { cpu_ns: clocks::cpu_ns_of(&self.pool.thread_ids()), runqueue_ns: None });
+        let (snapshot, period) = self.pool.vitals(now_ns, wanted.period);
+        let readings = Readings {
+            snapshot,
+            gil: gil::read(),
+            process_cpu_ns: clocks::process_cpu_ns(),
+            totals,
+            period,
+            allowance,
+        };
+        let Tick { limit, ask, due_ns } = regulator_now.tick(now_ns, &readings);
         drop(regulator_now);
         if let Some(limit) = limit {
             self.set_limit(limit);

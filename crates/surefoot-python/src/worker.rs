@@ -31,6 +31,7 @@ use surefoot_core::spin::Spinner;
 use crate::attach;
 use crate::future::{Announced, Ending, FutureCore};
 use crate::handover;
+use crate::join::Member;
 use crate::placement::Seat;
 use crate::process;
 use crate::sensors::clocks;
@@ -179,6 +180,7 @@ struct Loop<'a> {
 
 impl Loop<'_> {
     fn run(&mut self, py: Python<'_>) {
+        let _member = Member::of(self.shared);
         if self.is_set_up(py) {
             while self.step(py) {}
         }
@@ -332,7 +334,7 @@ impl Loop<'_> {
         if let Ok(Some(task)) = begun {
             return Some(task);
         }
-        self.shared.pool.finish(&Sample::default(), Outcome::Cancelled);
+        self.shared.pool.finish(&Sample::default(), Outcome::Cancelled, self.reading.wall_ns);
         if let Err(error) = begun {
             self.standard.critical(future.py(), "Exception in worker", error);
         }
@@ -382,9 +384,8 @@ impl Loop<'_> {
         let wall_ns = end.wall_ns.saturating_sub(start.wall_ns);
         let attach_wait_ns = std::mem::take(&mut self.attach_wait_ns);
         let outcome = if is_ok { Outcome::Done } else { Outcome::Failed };
-        self.shared
-            .pool
-            .finish(&Sample { queued_ns: self.queued_ns, attach_wait_ns, wall_ns, cpu_ns }, outcome);
+        let sample = Sample { queued_ns: self.queued_ns, attach_wait_ns, wall_ns, cpu_ns };
+        self.shared.pool.finish(&sample, outcome, end.wall_ns);
     }
 
     /// Lets other threads run, if any wants to.

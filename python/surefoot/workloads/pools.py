@@ -14,7 +14,7 @@ def make(name: str, threads: int) -> ThreadPoolExecutor:
     """Make a pool of at most ``threads`` workers.
 
     ``standard`` is the standard library's pool, ``surefoot`` ours with a constant limit, ``adaptive`` ours
-    with the controller of the paper, which then chooses the limit.
+    with its default controller, which then chooses the limit.
 
     Raises:
         ValueError: If no pool has that name.
@@ -29,7 +29,7 @@ def make(name: str, threads: int) -> ThreadPoolExecutor:
 
     if issubclass(AdaptiveThreadPoolExecutor, StandardThreadPoolExecutor):
         raise RuntimeError("surefoot is switched off here (SUREFOOT_DISABLE, or its extension cannot load)")
-    controller = "fixed" if name == "surefoot" else "paper"
+    controller = "fixed" if name == "surefoot" else "knee"
     return AdaptiveThreadPoolExecutor(max_workers=threads, controller=controller)
 
 

@@ -17,7 +17,7 @@ impl Controller for Fixed {
         Decision::hold(window.limit, "fixed")
     }
 
-    fn rests(&self, _window: &Window) -> bool {
+    fn rests(&self, _limit: usize, _min_workers: usize) -> bool {
         true
     }
 }

@@ -68,8 +68,8 @@ impl Controller for Paper {
         }
     }
 
-    fn rests(&self, window: &Window) -> bool {
-        self.step_down == 0 || window.limit <= window.min_workers
+    fn rests(&self, limit: usize, min_workers: usize) -> bool {
+        self.step_down == 0 || limit <= min_workers
     }
 }
 
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn rests_only_at_the_floor() {
-        assert!(!Paper::default().rests(&window(5, 0, None)));
-        assert!(Paper::default().rests(&window(4, 0, None)));
+        assert!(!Paper::default().rests(5, 4));
+        assert!(Paper::default().rests(4, 4));
     }
 }

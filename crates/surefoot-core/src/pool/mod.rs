@@ -210,12 +210,12 @@ impl<T> Pool<T> {
             Arrival::Woken => state.waking -= 1,
             Arrival::Working => {}
         }
-        if state.admitted > state.limit {
+        if state.admitted > state.ceiling() {
             state.park(worker.index);
             return Next::Park;
         }
         if let Some(Queued { task, since_ns }) = state.queue.pop_front() {
-            state.ledger.taken();
+            state.ledger.taken(now_ns);
             let action = state.plan(true);
             return Next::Run { task, queued_ns: now_ns.saturating_sub(since_ns), action };
         }
@@ -229,8 +229,24 @@ impl<T> Pool<T> {
 
     /// Records a task that [`Pool::next`] gave out. Called before the result is published, so that
     /// whoever sees the result sees it counted.
-    pub fn finish(&self, sample: &Sample, outcome: Outcome) {
-        self.lock().ledger.finished(sample, outcome);
+    pub fn finish(&self, sample: &Sample, outcome: Outcome, now_ns: u64) {
+        self.lock().ledger.finished(sample, outcome, now_ns);
+    }
+
+    /// Says that a worker, in a task, waits for another task of this pool. It does not count against
+    /// the limit until [`Self::joined`], up to the cap, so that what it waits for can run.
+    pub fn joining(&self) -> Action {
+        let mut state = self.lock();
+        state.joining += 1;
+        state.plan(true)
+    }
+
+    /// Says that the wait announced by [`Self::joining`] is over. The worker goes on at once; if
+    /// that makes one too many, the next to finish a task parks.
+    pub fn joined(&self) {
+        let mut state = self.lock();
+        debug_assert!(state.joining > 0, "a wait ended that never began");
+        state.joining = state.joining.saturating_sub(1);
     }
 
     /// Asks whether a worker whose wait timed out may leave.
@@ -347,7 +363,7 @@ impl<T> Pool<T> {
     /// with the sums of the control period, if `ends_period` says that it ends here.
     pub fn vitals(&self, now_ns: u64, ends_period: bool) -> (Snapshot, Option<PeriodSums>) {
         let mut state = self.lock();
-        let sums = ends_period.then(|| state.ledger.end_period());
+        let sums = ends_period.then(|| state.ledger.end_period(now_ns));
         (state.vitals(now_ns), sums)
     }
 }

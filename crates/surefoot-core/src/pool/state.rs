@@ -54,6 +54,8 @@ pub(super) struct State<T> {
     pub(super) starting: usize,
     /// Of those, promised to parked workers that have not asked again yet.
     pub(super) waking: usize,
+    /// Of those, workers that wait, in a task, for another task of this pool.
+    pub(super) joining: usize,
     /// Indices of waiting workers, the last to come on top: it is the one with the warmest cache,
     /// and the surplus gathers at the bottom, where it times out.
     pub(super) parked: Vec<usize>,
@@ -74,11 +76,17 @@ impl<T> State<T> {
             admitted: 0,
             starting: 0,
             waking: 0,
+            joining: 0,
             parked: Vec::new(),
             seats: Vec::new(),
             free_indices: BinaryHeap::new(),
             ledger: Ledger::default(),
         }
+    }
+
+    /// How many may be admitted: those that wait for others do not count against the limit.
+    pub(super) fn ceiling(&self) -> usize {
+        self.limit.saturating_add(self.joining).min(self.cap)
     }
 
     /// Promises one more worker to the queue if the limit allows it: a parked one if none is on
@@ -87,13 +95,13 @@ impl<T> State<T> {
     pub(super) fn plan(&mut self, may_start: bool) -> Action {
         self.check();
         let promised = self.starting + self.waking;
-        if self.queue.len() <= promised || self.admitted >= self.limit {
+        if self.queue.len() <= promised || self.admitted >= self.ceiling() {
             return Action::None;
         }
         if self.waking == 0 && !self.parked.is_empty() {
             return self.wake_one();
         }
-        if self.queue.len() <= promised + self.parked.len() || self.live >= self.limit {
+        if self.queue.len() <= promised + self.parked.len() || self.live >= self.ceiling() {
             return Action::None;
         }
         if !may_start {
@@ -160,6 +168,7 @@ impl<T> State<T> {
             workers_live: self.live,
             // `running` is at most `live`: a worker runs one task at a time.
             workers_busy: usize::try_from(tasks.running).unwrap_or(usize::MAX),
+            workers_joining: self.joining,
             queue_length: self.queue.len(),
             queue_head_age_ns: self.queue.front().map_or(0, |head| now_ns.saturating_sub(head.since_ns)),
             tasks,

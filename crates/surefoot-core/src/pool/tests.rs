@@ -62,7 +62,7 @@ fn leave(pool: &Pool<u32>, worker: &mut Worker) -> Action {
 }
 
 fn finish(pool: &Pool<u32>) {
-    pool.finish(&Sample::default(), Outcome::Done);
+    pool.finish(&Sample::default(), Outcome::Done, 0);
 }
 
 /// Workers that ran one task each and parked in the order of their indices.

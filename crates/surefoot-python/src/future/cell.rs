@@ -7,6 +7,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
+use crate::join::PoolId;
 use crate::task::Task;
 
 /// The standard future's states.
@@ -67,6 +68,8 @@ pub(super) type Callbacks = Option<Py<PyList>>;
 #[derive(Debug, Default)]
 pub(super) struct Cell {
     pub(super) phase: Phase,
+    /// The pool that runs it.
+    pub(super) pool: PoolId,
     /// The call, from submission until a worker takes it or it is cancelled.
     pub(super) task: Option<Task>,
     pub(super) result: Option<Py<PyAny>>,

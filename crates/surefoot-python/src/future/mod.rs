@@ -24,6 +24,7 @@ use surefoot_core::clock;
 use surefoot_core::sync::lock_std;
 
 use crate::attach;
+use crate::join::{Joining, PoolId};
 use crate::standard::Standard;
 use crate::task::Task;
 use cell::{Begin, Callbacks, Cancel, Cell, Phase};
@@ -55,10 +56,14 @@ impl FutureCore {
         py: Python<'py>,
         standard: &Standard,
         task: Task,
+        pool: PoolId,
     ) -> PyResult<Bound<'py, Self>> {
         let class = standard.future.bind(py);
         let future = new_instance(class)?;
-        lock_std(&future.get().cell).task = Some(task);
+        let mut cell = lock_std(&future.get().cell);
+        cell.task = Some(task);
+        cell.pool = pool;
+        drop(cell);
         Ok(future)
     }
 
@@ -188,7 +193,11 @@ impl FutureCore {
             return Ok(());
         }
         let deadline_ns = timeout.map(deadline_ns).transpose()?;
-        if this.gate.wait(py, deadline_ns)? {
+        let pool = lock_std(&this.cell).pool;
+        let joining = Joining::begin(py, pool);
+        let is_open = this.gate.wait(py, deadline_ns);
+        drop(joining);
+        if is_open? {
             return Ok(());
         }
         let error = Standard::get(py)?.timeout_error.bind(py).call0()?;

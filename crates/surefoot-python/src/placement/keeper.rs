@@ -11,7 +11,7 @@ use surefoot_core::sync::lock_std;
 use super::affinity::{self, Mask};
 use super::{guard, home};
 use crate::process;
-use crate::sensors::clocks;
+use crate::sensors::{clocks, gil};
 use crate::shared::Shared;
 
 /// One pool's.
@@ -217,7 +217,7 @@ impl Watched for Keeper {
             completed: snapshot.tasks.done + snapshot.tasks.failed,
             workers_busy: snapshot.workers_busy,
             queue_length: snapshot.queue_length,
-            is_gil_busy: None,
+            is_gil_busy: gil::read().is_busy(),
             ..Reading::default()
         };
         let advice = self.place(&mut reading);

@@ -18,6 +18,18 @@ pub(crate) fn own_cpu_ns() -> Option<u64> {
     None
 }
 
+/// CPU time of the whole process; `None` where there is no such clock.
+#[cfg(unix)]
+pub(crate) fn process_cpu_ns() -> Option<u64> {
+    read(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+/// CPU time of the whole process; `None` where there is no such clock.
+#[cfg(not(unix))]
+pub(crate) fn process_cpu_ns() -> Option<u64> {
+    None
+}
+
 /// CPU time of all `thread_ids` together; threads that are gone count nothing. `None` where other
 /// threads' clocks cannot be read.
 #[cfg(target_os = "linux")]

@@ -1,0 +1,145 @@
+//! The fast gate: work waits and nobody is runnable, so admit more, at once.
+//!
+//! The rule of Linux's concurrency-managed workqueues and of I/O completion ports: while a worker
+//! is runnable no other is started, and when the last one blocks the next is. A look can tell:
+//! the GIL is neither held nor wanted, and the process burns little CPU. A load that blocks at once
+//! is served by steps that double, so a rendezvous of hundreds is through in some ten looks; a load
+//! that computes makes the next look find somebody runnable, which ends the growth.
+
+use super::constants::Constants;
+use crate::look::Look;
+
+/// How many workers the first step of a run admits, as a divisor of the limit.
+const FIRST_STEP_DIVISOR: usize = 4;
+
+/// What the gate remembers between looks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Gate {
+    /// Looks in a row that found nobody runnable.
+    quiet_looks: u32,
+    /// How long that has been so.
+    quiet_ns: u64,
+    /// Workers admitted by the last step; doubled by the next as long as it stays quiet.
+    step: usize,
+}
+
+impl Gate {
+    /// Looks; the new limit if the gate opens. `is_settled`: the knee is known, so short gaps are
+    /// expected.
+    pub(super) fn look(&mut self, look: &Look, is_settled: bool, constants: &Constants) -> Option<usize> {
+        if !Self::is_quiet(look, constants) {
+            // A step that made somebody runnable was enough.
+            *self = Self::default();
+            return None;
+        }
+        self.quiet_ns = self.quiet_ns.saturating_add(look.since_ns);
+        // Until the workers of the last step have come, their effect is not to be seen.
+        if !look.is_bound() {
+            self.quiet_looks = 0;
+            return None;
+        }
+        self.quiet_looks += 1;
+        let patience_ns = if is_settled && self.step == 0 { constants.gate_settled_ns } else { 0 };
+        if self.quiet_looks < constants.gate_looks || self.quiet_ns < patience_ns {
+            return None;
+        }
+        self.quiet_looks = 0;
+        self.step = if self.step == 0 {
+            (look.limit / FIRST_STEP_DIVISOR).max(1)
+        } else {
+            self.step.saturating_mul(2)
+        };
+        let limit = look.limit.saturating_add(self.step).min(look.cap);
+        (limit > look.limit).then_some(limit)
+    }
+
+    /// Whether the last look found nobody runnable, so that the next should come soon.
+    pub(super) fn is_near(&self) -> bool {
+        self.quiet_looks > 0 || self.step > 0
+    }
+
+    /// How long nobody has been runnable.
+    pub(super) fn quiet_ns(&self) -> u64 {
+        self.quiet_ns
+    }
+
+    fn is_quiet(look: &Look, constants: &Constants) -> bool {
+        if look.queue_length == 0 {
+            return false;
+        }
+        let quiet_cpu = look
+            .process_cpu_ns
+            .is_none_or(|cpu_ns| (cpu_ns as f64) < constants.quiet_cpu_share * look.since_ns as f64);
+        quiet_cpu && look.gil.is_busy() != Some(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gil::{GilReading, GilState};
+
+    fn quiet(limit: usize) -> Look {
+        Look {
+            since_ns: 1_000_000,
+            queue_length: 500,
+            limit,
+            cap: 256,
+            min_workers: 1,
+            workers_busy: limit,
+            process_cpu_ns: Some(10_000),
+            gil: GilReading::Seen(GilState { waiters: Some(0), ..GilState::default() }),
+            ..Look::default()
+        }
+    }
+
+    #[test]
+    fn a_blocked_pool_reaches_its_cap_in_a_few_looks() {
+        let mut gate = Gate::default();
+        let mut limit = 6;
+        let mut looks = 0;
+        while limit < 256 {
+            limit = gate.look(&quiet(limit), false, &Constants::default()).unwrap_or(limit);
+            looks += 1;
+            assert!(looks < 25, "at {limit}");
+        }
+    }
+
+    #[test]
+    fn one_runnable_thread_closes_it() {
+        let held = GilReading::Seen(GilState { is_held: true, ..GilState::default() });
+        let wanted = GilReading::Seen(GilState { waiters: Some(1), ..GilState::default() });
+        let runnable = [
+            Look { gil: held, ..quiet(6) },
+            Look { gil: wanted, ..quiet(6) },
+            Look { process_cpu_ns: Some(900_000), ..quiet(6) },
+        ];
+        for look in runnable {
+            let mut gate = Gate::default();
+            for _ in 0..9 {
+                assert_eq!(gate.look(&look, false, &Constants::default()), None);
+            }
+        }
+    }
+
+    #[test]
+    fn it_waits_for_the_workers_it_asked_for() {
+        let mut gate = Gate::default();
+        let starting = Look { workers_busy: 3, ..quiet(6) };
+        for _ in 0..9 {
+            assert_eq!(gate.look(&starting, false, &Constants::default()), None);
+        }
+    }
+
+    #[test]
+    fn a_known_knee_makes_it_patient() {
+        let constants = Constants::default();
+        let mut gate = Gate::default();
+        let mut waited_ns = 0;
+        while gate.look(&quiet(8), true, &constants).is_none() {
+            waited_ns += quiet(8).since_ns;
+            assert!(waited_ns < 10 * constants.gate_settled_ns);
+        }
+        assert!(waited_ns + quiet(8).since_ns >= constants.gate_settled_ns);
+    }
+}

@@ -1,0 +1,182 @@
+//! Whether a change of the limit brought what the model said: throughput has the last word.
+//!
+//! The sensors see the GIL and the cores. They do not see a database with ten connections, and they
+//! may be wrong. So a rise must bring part of its proportional share, and a fall must not cost
+//! throughput; else it is taken back.
+
+use super::constants::Constants;
+use crate::window::Window;
+
+/// Throughput at one limit, with what its windows say about its error.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Throughput {
+    windows: f64,
+    completions: f64,
+    time_ns: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Throughput {
+    /// Adds a window (Welford's update).
+    pub(super) fn add(&mut self, window: &Window) {
+        if window.duration_ns == 0 {
+            return;
+        }
+        let duration_ns = window.duration_ns as f64;
+        let rate = window.completions as f64 / duration_ns;
+        self.windows += 1.0;
+        self.completions += window.completions as f64;
+        self.time_ns += duration_ns;
+        let step = rate - self.mean;
+        self.mean += step / self.windows;
+        self.squares += step * (rate - self.mean);
+    }
+
+    fn rate(&self) -> f64 {
+        if self.time_ns > 0.0 { self.completions / self.time_ns } else { 0.0 }
+    }
+
+    /// Standard error of the mean. At least what counting alone leaves uncertain: one task more or
+    /// less at each end.
+    fn error(&self) -> f64 {
+        let counting = if self.time_ns > 0.0 { 1.0 / self.time_ns } else { f64::INFINITY };
+        if self.windows < 2.0 {
+            return counting.max(self.rate());
+        }
+        (self.squares / (self.windows - 1.0) / self.windows).sqrt().max(counting)
+    }
+
+    fn is_comparable(&self, constants: &Constants) -> bool {
+        self.windows >= 2.0 && self.completions >= constants.comparable
+    }
+}
+
+/// Why the limit was changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    /// More workers must bring more throughput.
+    Rise,
+    /// Fewer workers must not cost much.
+    Fall,
+    /// Fewer workers, tried out because a remote bottleneck is suspected.
+    Probe,
+}
+
+/// What a trial came to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Verdict {
+    /// Not to be told yet.
+    Open,
+    /// The change stands.
+    Kept,
+    /// It is taken back.
+    TakenBack,
+}
+
+/// A change of the limit under observation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trial {
+    pub(super) kind: Kind,
+    /// The limit before.
+    pub(super) from: usize,
+    before: Throughput,
+    after: Throughput,
+    windows: u32,
+}
+
+/// A trial that has not come to a verdict by then never will: the difference is too small to see.
+const MOST_WINDOWS: u32 = 40;
+
+impl Trial {
+    /// Begins a trial, if the throughput before is known well enough to compare with.
+    pub(super) fn begin(kind: Kind, from: usize, before: Throughput, constants: &Constants) -> Option<Self> {
+        before.is_comparable(constants).then(|| Self {
+            kind,
+            from,
+            before,
+            after: Throughput::default(),
+            windows: 0,
+        })
+    }
+
+    /// The limit was moved on in the same direction: what was seen of the last step is void, what
+    /// was before the first still holds.
+    pub(super) fn moved(&mut self) {
+        self.after = Throughput::default();
+        self.windows = 0;
+    }
+
+    /// Adds a window at the new limit.
+    pub(super) fn add(&mut self, window: &Window) {
+        self.after.add(window);
+        self.windows += 1;
+    }
+
+    /// The verdict so far.
+    pub(super) fn verdict(&self, limit: usize, constants: &Constants) -> Verdict {
+        if !self.after.is_comparable(constants) {
+            return if self.windows >= MOST_WINDOWS { Verdict::Kept } else { Verdict::Open };
+        }
+        let (before, after) = (self.before.rate(), self.after.rate());
+        let error = self.before.error().hypot(self.after.error());
+        let floor = match self.kind {
+            Kind::Rise => {
+                let share = limit as f64 / self.from as f64 - 1.0;
+                before * (1.0 + constants.least_gain * share)
+            }
+            Kind::Fall | Kind::Probe => before * (1.0 - constants.most_loss),
+        };
+        if after + error < floor {
+            Verdict::TakenBack
+        } else if after - error > floor || self.windows >= MOST_WINDOWS {
+            Verdict::Kept
+        } else {
+            Verdict::Open
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(completions: &[u64]) -> Throughput {
+        let mut throughput = Throughput::default();
+        for &completions in completions {
+            throughput.add(&Window { duration_ns: 50_000_000, completions, ..Window::default() });
+        }
+        throughput
+    }
+
+    fn verdict(kind: Kind, (from, before): (usize, &[u64]), (limit, after): (usize, &[u64])) -> Verdict {
+        let constants = Constants::default();
+        let mut trial = Trial::begin(kind, from, at(before), &constants).expect("enough was seen");
+        for &completions in after {
+            trial.add(&Window { duration_ns: 50_000_000, completions, ..Window::default() });
+        }
+        trial.verdict(limit, &constants)
+    }
+
+    #[test]
+    fn a_rise_must_bring_part_of_its_share() {
+        assert_eq!(verdict(Kind::Rise, (8, &[50, 51, 49]), (16, &[99, 98, 99])), Verdict::Kept);
+        assert_eq!(verdict(Kind::Rise, (8, &[50, 51, 49]), (16, &[50, 50, 51])), Verdict::TakenBack);
+    }
+
+    #[test]
+    fn a_fall_must_not_cost() {
+        assert_eq!(verdict(Kind::Fall, (16, &[50, 51, 50]), (8, &[50, 51, 50])), Verdict::Kept);
+        assert_eq!(verdict(Kind::Fall, (16, &[50, 51, 50]), (8, &[30, 31, 30])), Verdict::TakenBack);
+    }
+
+    #[test]
+    fn a_difference_within_the_noise_is_left_open() {
+        assert_eq!(verdict(Kind::Fall, (16, &[50, 20, 80]), (8, &[60, 20, 50])), Verdict::Open);
+    }
+
+    #[test]
+    fn nothing_is_compared_with_too_little() {
+        assert!(Trial::begin(Kind::Rise, 4, at(&[3, 3]), &Constants::default()).is_none());
+    }
+}

@@ -1,0 +1,122 @@
+//! Reads the lock's members where [`super::place`] found them.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use pyo3::prelude::*;
+use surefoot_core::gil::{GilReading, GilState};
+
+use super::condition;
+use super::place::{self, Place};
+use super::trial;
+
+static INTERVAL: AtomicUsize = AtomicUsize::new(0);
+static IS_FREE_THREADED: AtomicBool = AtomicBool::new(false);
+static REFERENCES: AtomicUsize = AtomicUsize::new(NONE);
+static SEQUENCE: AtomicUsize = AtomicUsize::new(NONE);
+/// An offset that is not known.
+const NONE: usize = usize::MAX;
+
+/// Why the lock was not found.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) why: String,
+    /// The interpreter says that no lock is in force.
+    pub(super) is_off: bool,
+}
+
+/// How well the count of waiters is proved.
+#[derive(Debug)]
+pub(super) enum Proof {
+    Whole(String),
+    /// Up to what needs the lock in force.
+    Part(String),
+}
+
+fn place() -> Place {
+    Place::from_parts((INTERVAL.load(Ordering::Relaxed), IS_FREE_THREADED.load(Ordering::Relaxed)))
+}
+
+#[allow(dead_code, reason = "for the census")]
+/// Where threads that wait for the lock sleep, and where those that hand it over; nothing before
+/// the lock is found.
+pub(crate) fn sleeping_places() -> Option<(Range<usize>, Range<usize>)> {
+    let place = place();
+    // Acquire: for the release in `find`.
+    (INTERVAL.load(Ordering::Acquire) != 0).then(|| (place.waiting(), place.handing_over()))
+}
+
+/// The lock as it is now. To be called only after [`find`] succeeded.
+#[inline]
+pub(super) fn read() -> GilReading {
+    let place = place();
+    if !place.is_enabled() {
+        return GilReading::Off;
+    }
+    let is_held = match place.locked() {
+        1 => true,
+        0 => false,
+        // Not made yet, or gone with its interpreter.
+        _ => return GilReading::Unknown,
+    };
+    GilReading::Seen(GilState {
+        is_held,
+        waiters: waiters_at(place),
+        waits: match SEQUENCE.load(Ordering::Relaxed) {
+            NONE => None,
+            offset => Some(place.condition_double_word(offset) >> 1),
+        },
+        switches: Some(place.switch_number()),
+    })
+}
+
+#[inline]
+fn waiters_at(place: Place) -> Option<u32> {
+    match REFERENCES.load(Ordering::Relaxed) {
+        NONE => None,
+        offset => Some(place.condition_word(offset) >> 3),
+    }
+}
+
+fn waiters() -> Option<u32> {
+    waiters_at(place())
+}
+
+/// Finds the lock. The caller holds it, if it is in force.
+pub(super) fn find(py: Python<'_>) -> Result<String, Failure> {
+    match place::find(py) {
+        Ok((found, how)) => {
+            let (interval, is_free_threaded) = found.into_parts();
+            IS_FREE_THREADED.store(is_free_threaded, Ordering::Relaxed);
+            // Release: for `sleeping_places`; whoever reads is ordered by METHOD.
+            INTERVAL.store(interval, Ordering::Release);
+            Ok(how)
+        }
+        Err(why) => Err(Failure { why, is_off: place::is_gil_enabled(py).is_ok_and(|is_on| !is_on) }),
+    }
+}
+
+/// Learns to count the waiters and proves it, as far as possible now. To be called after [`find`],
+/// attached.
+pub(super) fn count_waiters(py: Python<'_>, disprove: fn(String)) -> Result<Proof, String> {
+    let offsets = condition::calibrate()?;
+    REFERENCES.store(offsets.references, Ordering::Relaxed);
+    SEQUENCE.store(offsets.sequence, Ordering::Relaxed);
+    let how = format!("count at byte {} of the lock's condition variable", offsets.references);
+    if !place::is_gil_enabled(py)? {
+        return Ok(Proof::Part(format!("{how}; to be tried when the lock is switched on")));
+    }
+    match trial::run(waiters, disprove) {
+        Ok(()) => Ok(Proof::Whole(how)),
+        Err(why) => {
+            forget_waiters();
+            Err(why)
+        }
+    }
+}
+
+/// Waiters are not to be believed.
+pub(super) fn forget_waiters() {
+    REFERENCES.store(NONE, Ordering::Relaxed);
+    SEQUENCE.store(NONE, Ordering::Relaxed);
+}

@@ -1,0 +1,123 @@
+//! The sensors as Python sees them: for `surefoot doctor`, and for tests. Private to the package.
+
+use std::hint::black_box;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use surefoot_core::clock;
+use surefoot_core::gil::{GilReading, GilState};
+
+use crate::attach;
+use crate::sensors::{gil, report};
+
+/// One look at the GIL, as a dictionary: `kind` is `"unknown"`, `"off"` or `"seen"`; if seen, with
+/// `is_held`, `waiters`, `waits`, `switches`.
+#[pyfunction]
+pub(crate) fn gil_reading(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    gil::start(py);
+    reading(py, gil::read())
+}
+
+fn reading(py: Python<'_>, reading: GilReading) -> PyResult<Bound<'_, PyDict>> {
+    let fields = PyDict::new(py);
+    match reading {
+        GilReading::Unknown => fields.set_item("kind", "unknown")?,
+        GilReading::Off => fields.set_item("kind", "off")?,
+        GilReading::Seen(GilState { is_held, waiters, waits, switches }) => {
+            fields.set_item("kind", "seen")?;
+            fields.set_item("is_held", is_held)?;
+            fields.set_item("waiters", waiters)?;
+            fields.set_item("waits", waits)?;
+            fields.set_item("switches", switches)?;
+        }
+    }
+    Ok(fields)
+}
+
+/// Looks at the GIL without holding it, `seconds` long, once every `interval_s`; in means and
+/// differences.
+#[pyfunction]
+pub(crate) fn gil_observe(py: Python<'_>, seconds: f64, interval_s: f64) -> PyResult<Bound<'_, PyDict>> {
+    gil::start(py);
+    let observed = attach::detached(py, || observe(seconds, Duration::from_secs_f64(interval_s)));
+    let fields = PyDict::new(py);
+    let per_look = |sum: f64| sum / f64::from(observed.seen.max(1));
+    fields.set_item("looks", observed.looks)?;
+    fields.set_item("seen", observed.seen)?;
+    fields.set_item("seconds", observed.seconds)?;
+    fields.set_item("held_mean", per_look(f64::from(observed.held)))?;
+    fields.set_item("waiters_mean", per_look(observed.waiters as f64))?;
+    fields.set_item("waits", observed.waits)?;
+    fields.set_item("switches", observed.switches)?;
+    Ok(fields)
+}
+
+#[derive(Debug, Default)]
+struct Observed {
+    looks: u32,
+    seen: u32,
+    seconds: f64,
+    held: u32,
+    waiters: u64,
+    waits: u64,
+    switches: u64,
+}
+
+fn observe(seconds: f64, interval: Duration) -> Observed {
+    let mut observed = Observed::default();
+    let mut last: Option<GilState> = None;
+    let begin_ns = clock::now_ns();
+    // Nobody sends: this is a pause.
+    let (_send, pause) = channel::<()>();
+    loop {
+        observed.looks += 1;
+        if let GilReading::Seen(state) = gil::read() {
+            observed.seen += 1;
+            observed.held += u32::from(state.is_held);
+            observed.waiters += u64::from(state.waiters.unwrap_or(0));
+            if let Some(last) = last {
+                let grown = |now: Option<u64>, before: Option<u64>| match (now, before) {
+                    (Some(now), Some(before)) => now.wrapping_sub(before),
+                    _ => 0,
+                };
+                observed.waits += grown(state.waits, last.waits);
+                observed.switches += grown(state.switches, last.switches);
+            }
+            last = Some(state);
+        }
+        observed.seconds = (clock::now_ns() - begin_ns) as f64 / 1e9;
+        if observed.seconds >= seconds || pause.recv_timeout(interval) != Err(RecvTimeoutError::Timeout) {
+            return observed;
+        }
+    }
+}
+
+/// What one look costs, in nanoseconds, over `rounds` looks.
+#[pyfunction]
+pub(crate) fn gil_look_cost_ns(py: Python<'_>, rounds: u32) -> f64 {
+    gil::start(py);
+    let begin_ns = clock::now_ns();
+    for _ in 0..rounds {
+        black_box(gil::read());
+    }
+    (clock::now_ns() - begin_ns) as f64 / f64::from(rounds.max(1))
+}
+
+/// What each sensor says of itself.
+#[pyfunction]
+pub(crate) fn sensors_report(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
+    let lines = report::all().into_iter().map(|sensor| sensor.report(py));
+    lines
+        .map(|line| {
+            let fields = PyDict::new(py);
+            fields.set_item("name", line.name)?;
+            fields.set_item("method", line.method)?;
+            fields.set_item("works", line.is_working)?;
+            fields.set_item("error", line.error)?;
+            fields.set_item("reason", line.reason)?;
+            Ok(fields)
+        })
+        .collect()
+}
