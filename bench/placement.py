@@ -13,7 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from statistics import median
 
-from bench import alternate, child
+from bench import alternate, quiet
 from bench.contenders import STANDARD, SUREFOOT, SUREFOOT_KEPT, require_surefoot
 from bench.environment import interpreter_name, usable_cores
 
@@ -75,8 +75,12 @@ def measure(rounds: int, warm_s: float, duration_s: float, only: str | None) -> 
             "duration_s": duration_s,
             "core_numbers": cores,
         }
-        for measured, rate in child.measure("bench.placement_run", asked).items():
+        run = quiet.measure("bench.placement_run", asked)
+        for measured, rate in run.measures.items():
             rates[str(case), measured, pool].append(rate)
+        if not run.is_quiet:
+            sys.stderr.write(f"{turn.pool}: others kept {run.others_cores:.2f} cores busy\n")
+        sys.stderr.write(f"{turn.pool}: {run.measures}\n")
     return rates
 
 

@@ -16,6 +16,8 @@
 //! ([`Place`]) and when to ask again. Where it takes several cores to be told apart from one, or
 //! nobody completes anything, the answer is [`Place::Anywhere`].
 
+use crate::gil::GilReading;
+
 /// Where the workers are to be.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Place {
@@ -42,8 +44,8 @@ pub struct Reading {
     pub queue_length: usize,
     /// Cores that the workers may use when they are free.
     pub cores: usize,
-    /// Whether the interpreter's lock is held or wanted just now; `None` where nobody can tell.
-    pub is_gil_busy: Option<bool>,
+    /// The interpreter's lock.
+    pub gil: GilReading,
     /// A task made, or is about to make, a thread or a process, which would inherit the place.
     pub is_disturbed: bool,
 }
@@ -93,10 +95,16 @@ pub struct Constants {
     pub least_cores: f64,
     /// CPU time per task above which a hand-over is too rare to matter (each costs some tens of us).
     pub most_task_cpu_ns: f64,
-    /// Share of looks that must find the lock busy, where it can be seen.
-    pub least_gil_busy: f64,
-    /// Looks before that share is believed.
-    pub least_gil_looks: u32,
+    /// Part of the workers' CPU time during which the lock must be held, where it can be seen. Work
+    /// under the lock spends the rest on going to sleep and waking up. That a thread holds it while it
+    /// has no core makes work outside the lock show up to a quarter.
+    pub least_held: f64,
+    /// Looks before that part is believed: 8 looks at work that holds it for two thirds find it held
+    /// less than so once in a hundred times.
+    pub least_held_looks: u32,
+    /// Times a second that the lock must change hands, where that can be counted: each time costs some
+    /// tens of us between cores, so more rarely there is nothing to gain.
+    pub least_switches_per_s: f64,
     /// A gathered pool that falls below this part of what it did is let go without more ado.
     pub least_of_reference: f64,
     /// A task that takes so many times the CPU time it took is another kind of task.
@@ -122,8 +130,9 @@ impl Default for Constants {
             most_cores: 1.10,
             least_cores: 0.40,
             most_task_cpu_ns: 500_000.0,
-            least_gil_busy: 0.25,
-            least_gil_looks: 8,
+            least_held: 0.35,
+            least_held_looks: 8,
+            least_switches_per_s: 3_000.0,
             least_of_reference: 0.60,
             most_of_reference_cpu: 2.5,
         }
@@ -148,6 +157,17 @@ struct Rate {
     tasks_per_s: f64,
     task_cpu_ns: f64,
     cores: f64,
+    /// `None` where they cannot be counted.
+    switches_per_s: Option<f64>,
+}
+
+/// How much of the workers' CPU time the lock was held, by looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Held {
+    looks: f64,
+    held_looks: f64,
+    passed_ns: f64,
+    cpu_ns: f64,
 }
 
 /// One pool's state.
@@ -159,8 +179,8 @@ pub struct Placement {
     began: Option<Reading>,
     /// Not measured before.
     settled_at_ns: u64,
-    gil_looks: u32,
-    gil_busy_looks: u32,
+    looked: Option<Reading>,
+    held: Held,
     looks: u32,
     /// Of those, at which nobody waited: what is measured then is demand, not the pool.
     slack_looks: u32,
@@ -183,8 +203,8 @@ impl Placement {
             state: State::Free { not_before_ns: 0 },
             began: None,
             settled_at_ns: 0,
-            gil_looks: 0,
-            gil_busy_looks: 0,
+            looked: None,
+            held: Held::default(),
             looks: 0,
             slack_looks: 0,
             backoff_ns: constants.backoff_ns,
@@ -236,7 +256,7 @@ impl Placement {
             && reading.at_ns >= not_before_ns
             && reading.cores > 1
         {
-            let reference = Rate { tasks_per_s: 0.0, task_cpu_ns: 0.0, cores: 0.0 };
+            let reference = Rate { tasks_per_s: 0.0, task_cpu_ns: 0.0, cores: 0.0, switches_per_s: None };
             self.enter(reading.at_ns, State::Kept { reference, check_at_ns: u64::MAX });
         }
     }
@@ -246,14 +266,18 @@ impl Placement {
             return;
         }
         let Some(began) = self.began else { return self.begin(reading) };
-        if let Some(is_busy) = reading.is_gil_busy {
-            self.gil_looks += 1;
-            self.gil_busy_looks += u32::from(is_busy);
-        }
+        let before = self.looked.replace(*reading);
+        self.held.look(&before.unwrap_or(began), reading);
         self.looks += 1;
         self.slack_looks += u32::from(reading.queue_length == 0 || reading.workers_busy < 2);
-        if self.is_gil_idle() && self.place() == Place::OneCore {
-            return self.lose(reading.at_ns);
+        if self.place() == Place::OneCore {
+            if self.is_outside() {
+                return self.lose(reading.at_ns);
+            }
+            if self.looks >= 2 && self.is_coarse(switches_per_s(&began, reading)) {
+                // Another kind of work: it gets its own trial if it ever looks like one.
+                return self.release(reading.at_ns, reading.at_ns);
+            }
         }
         let passed_ns = reading.at_ns.saturating_sub(began.at_ns);
         let completions = reading.completed.saturating_sub(began.completed);
@@ -265,10 +289,10 @@ impl Placement {
         }
         let is_slack = 2 * self.slack_looks > self.looks;
         let rate = self.rate(&began, reading).filter(|_| is_enough && !is_slack);
-        let is_gil_idle = self.is_gil_idle();
+        let is_outside = self.is_outside();
         self.begin(reading);
         match (rate, self.place()) {
-            (Some(rate), _) => self.judge(reading, rate, is_gil_idle),
+            (Some(rate), _) => self.judge(reading, rate, is_outside),
             // Not to be measured, so not to be shown to gain.
             (None, Place::OneCore) => self.release(reading.at_ns, reading.at_ns),
             (None, Place::Anywhere) => {
@@ -279,12 +303,12 @@ impl Placement {
         }
     }
 
-    fn judge(&mut self, reading: &Reading, rate: Rate, is_gil_idle: bool) {
+    fn judge(&mut self, reading: &Reading, rate: Rate, is_outside: bool) {
         let Constants { least_gain, least_keep, .. } = self.constants;
         let now_ns = reading.at_ns;
         match self.state {
             State::Free { not_before_ns } => {
-                if now_ns >= not_before_ns && reading.cores > 1 && !is_gil_idle && self.may_gain(&rate) {
+                if now_ns >= not_before_ns && reading.cores > 1 && !is_outside && self.may_gain(&rate) {
                     self.enter(now_ns, State::Trial { free: rate });
                 }
             }
@@ -303,7 +327,7 @@ impl Placement {
                 }
             }
             State::Check { kept } => {
-                if self.may_gain(&rate) && !is_gil_idle && kept.tasks_per_s >= least_keep * rate.tasks_per_s {
+                if self.may_gain(&rate) && !is_outside && kept.tasks_per_s >= least_keep * rate.tasks_per_s {
                     self.check_ns = (2 * self.check_ns).min(self.constants.check_most_ns);
                     self.keep(now_ns, kept);
                     self.settle(now_ns);
@@ -316,7 +340,9 @@ impl Placement {
 
     fn may_gain(&self, rate: &Rate) -> bool {
         let Constants { least_cores, most_cores, most_task_cpu_ns, .. } = self.constants;
-        (least_cores..=most_cores).contains(&rate.cores) && rate.task_cpu_ns <= most_task_cpu_ns
+        (least_cores..=most_cores).contains(&rate.cores)
+            && rate.task_cpu_ns <= most_task_cpu_ns
+            && !self.is_coarse(rate.switches_per_s)
     }
 
     fn is_like(&self, rate: &Rate, reference: &Rate) -> bool {
@@ -326,12 +352,17 @@ impl Placement {
             && rate.task_cpu_ns <= most_task_cpu_ns
     }
 
-    fn is_gil_idle(&self) -> bool {
-        self.gil_looks >= self.constants.least_gil_looks
-            && f64::from(self.gil_busy_looks) < self.constants.least_gil_busy * f64::from(self.gil_looks)
+    /// The workers compute without holding the lock.
+    fn is_outside(&self) -> bool {
+        let Constants { least_held, least_held_looks, .. } = self.constants;
+        self.held.share_of_cpu(least_held_looks).is_some_and(|share| share < least_held)
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^52 in one window")]
+    /// The lock changes hands too rarely for it to matter where.
+    fn is_coarse(&self, switches_per_s: Option<f64>) -> bool {
+        switches_per_s.is_some_and(|switches| switches < self.constants.least_switches_per_s)
+    }
+
     fn rate(&self, began: &Reading, now: &Reading) -> Option<Rate> {
         let passed_ns = (now.at_ns - began.at_ns) as f64;
         let completions = (now.completed - began.completed) as f64;
@@ -340,6 +371,7 @@ impl Placement {
             tasks_per_s: completions * 1e9 / passed_ns,
             task_cpu_ns: cpu_ns / completions,
             cores: cpu_ns / passed_ns,
+            switches_per_s: switches_per_s(began, now),
         })
     }
 
@@ -347,10 +379,9 @@ impl Placement {
         self.began = Some(*reading);
         self.looks = 0;
         self.slack_looks = 0;
-        // The share of busy looks goes over windows, and forgets.
-        if self.gil_looks >= 2 * self.constants.least_gil_looks {
-            self.gil_looks /= 2;
-            self.gil_busy_looks /= 2;
+        // It goes over windows, and forgets.
+        if self.held.looks >= 2.0 * f64::from(self.constants.least_held_looks) {
+            self.held.forget_half();
         }
     }
 
@@ -362,8 +393,8 @@ impl Placement {
     fn settle(&mut self, now_ns: u64) {
         self.settled_at_ns = now_ns + self.constants.settle_ns;
         self.began = None;
-        self.gil_looks = 0;
-        self.gil_busy_looks = 0;
+        self.looked = None;
+        self.held = Held::default();
     }
 
     fn keep(&mut self, now_ns: u64, reference: Rate) {
@@ -388,6 +419,44 @@ impl Placement {
     }
 }
 
+/// Times a second that the lock changed hands.
+fn switches_per_s(began: &Reading, now: &Reading) -> Option<f64> {
+    let switches = |reading: &Reading| match reading.gil {
+        GilReading::Seen(state) => state.switches,
+        // No lock that could change hands.
+        GilReading::Off => Some(0),
+        GilReading::Unknown => None,
+    };
+    let passed_ns = now.at_ns.saturating_sub(began.at_ns).max(1);
+    Some(switches(now)?.wrapping_sub(switches(began)?) as f64 * 1e9 / passed_ns as f64)
+}
+
+impl Held {
+    fn look(&mut self, before: &Reading, now: &Reading) {
+        let is_held = match now.gil {
+            GilReading::Seen(state) => state.is_held,
+            GilReading::Off => false,
+            GilReading::Unknown => return,
+        };
+        let cpu_ns = now.workers_cpu_ns.zip(before.workers_cpu_ns);
+        self.looks += 1.0;
+        self.held_looks += f64::from(u8::from(is_held));
+        self.passed_ns += now.at_ns.saturating_sub(before.at_ns) as f64;
+        self.cpu_ns += cpu_ns.map_or(0, |(now_ns, before_ns)| now_ns.saturating_sub(before_ns)) as f64;
+    }
+
+    fn forget_half(&mut self) {
+        for sum in [&mut self.looks, &mut self.held_looks, &mut self.passed_ns, &mut self.cpu_ns] {
+            *sum /= 2.0;
+        }
+    }
+
+    fn share_of_cpu(&self, least_looks: u32) -> Option<f64> {
+        let is_enough = self.looks >= f64::from(least_looks) && self.cpu_ns > 0.0;
+        is_enough.then(|| self.held_looks / self.looks / (self.cpu_ns / self.passed_ns))
+    }
+}
+
 impl Rate {
     /// Follows slow drift; what is sudden is compared with it first.
     fn smoothed(&self, before: &Self) -> Self {
@@ -396,6 +465,7 @@ impl Rate {
             tasks_per_s: mix(self.tasks_per_s, before.tasks_per_s),
             task_cpu_ns: mix(self.task_cpu_ns, before.task_cpu_ns),
             cores: mix(self.cores, before.cores),
+            switches_per_s: self.switches_per_s,
         }
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::gil::GilState;
 
 const MS: u64 = 1_000_000;
 
@@ -9,7 +10,8 @@ struct Load {
     gathered_per_s: f64,
     free_cores: f64,
     gathered_cores: f64,
-    gil_share: Option<f64>,
+    held_share: Option<f64>,
+    switches_per_s: f64,
     queue_length: usize,
     workers_busy: usize,
 }
@@ -20,7 +22,8 @@ const FINE: Load = Load {
     gathered_per_s: 25_000.0,
     free_cores: 0.9,
     gathered_cores: 0.95,
-    gil_share: Some(0.7),
+    held_share: Some(0.7),
+    switches_per_s: 25_000.0,
     queue_length: 100,
     workers_busy: 8,
 };
@@ -31,7 +34,8 @@ const OUTSIDE: Load = Load {
     gathered_per_s: 1_500.0,
     free_cores: 1.95,
     gathered_cores: 1.0,
-    gil_share: Some(0.02),
+    held_share: Some(0.2),
+    switches_per_s: 1_000.0,
     ..FINE
 };
 
@@ -41,6 +45,7 @@ struct Bench {
     completed: f64,
     cpu_ns: f64,
     looks: u32,
+    switches: f64,
     gathered_ns: u64,
 }
 
@@ -52,13 +57,17 @@ impl Bench {
             completed: 0.0,
             cpu_ns: 0.0,
             looks: 0,
+            switches: 0.0,
             gathered_ns: 0,
         }
     }
 
     fn reading(&mut self, load: Load) -> Reading {
         self.looks += 1;
-        let is_gil_busy = load.gil_share.map(|share| f64::from(self.looks * 37 % 100) < 100.0 * share);
+        let gil = load.held_share.map_or(GilReading::Unknown, |share| {
+            let is_held = f64::from(self.looks * 37 % 100) < 100.0 * share;
+            GilReading::Seen(GilState { is_held, switches: Some(self.switches as u64), ..GilState::default() })
+        });
         Reading {
             at_ns: self.now_ns,
             completed: self.completed as u64,
@@ -66,7 +75,7 @@ impl Bench {
             workers_busy: load.workers_busy,
             queue_length: load.queue_length,
             cores: 2,
-            is_gil_busy,
+            gil,
             is_disturbed: false,
         }
     }
@@ -87,6 +96,7 @@ impl Bench {
             };
             self.completed += per_s * passed_ns as f64 / 1e9;
             self.cpu_ns += cores * passed_ns as f64;
+            self.switches += load.switches_per_s * passed_ns as f64 / 1e9;
             self.gathered_ns += if is_gathered { passed_ns } else { 0 };
             self.now_ns = advice.due_ns;
         }
@@ -107,14 +117,14 @@ fn fine_grained_work_is_gathered_and_stays_so() {
 #[test]
 fn without_a_view_of_the_lock_throughput_decides() {
     let mut bench = Bench::new();
-    bench.run(Load { gil_share: None, ..FINE }, 300 * MS);
+    bench.run(Load { held_share: None, ..FINE }, 300 * MS);
     assert!(bench.placement.is_kept());
 }
 
 #[test]
 fn work_that_fills_the_cores_is_never_gathered() {
     assert_eq!(Bench::new().run(OUTSIDE, 60_000 * MS), 0);
-    assert_eq!(Bench::new().run(Load { gil_share: None, ..OUTSIDE }, 60_000 * MS), 0);
+    assert_eq!(Bench::new().run(Load { held_share: None, ..OUTSIDE }, 60_000 * MS), 0);
 }
 
 #[test]
@@ -129,17 +139,38 @@ fn a_trial_that_does_not_gain_is_rare() {
 fn what_the_lock_shows_idle_is_let_go_within_a_few_looks() {
     let mut bench = Bench::new();
     bench.run(FINE, 1_000 * MS);
-    // Throughput would not tell: it stays.
-    let sly = Load { gil_share: Some(0.02), ..FINE };
+    // Neither throughput nor the changes of hands would tell.
+    let sly = Load { held_share: Some(0.2), ..FINE };
     assert!(bench.run(sly, 400 * MS) < 250 * MS);
     assert!(!bench.placement.is_kept());
 }
 
 #[test]
+fn a_lock_that_rarely_changes_hands_is_let_go_at_once() {
+    let mut bench = Bench::new();
+    bench.run(FINE, 1_000 * MS);
+    let coarse = Load { switches_per_s: 500.0, ..FINE };
+    assert!(bench.run(coarse, 5_000 * MS) <= 60 * MS);
+}
+
+#[test]
+fn without_a_lock_nothing_is_gathered() {
+    let mut bench = Bench::new();
+    for _ in 0..500 {
+        let reading = Reading { gil: GilReading::Off, ..bench.reading(FINE) };
+        let advice = bench.placement.look(&reading);
+        assert_eq!(advice.place, Place::Anywhere);
+        bench.now_ns = advice.due_ns;
+        bench.completed += 140.0;
+        bench.cpu_ns += 9e6;
+    }
+}
+
+#[test]
 fn another_kind_of_work_is_let_go_without_a_view_of_the_lock() {
     let mut bench = Bench::new();
-    bench.run(Load { gil_share: None, ..FINE }, 1_000 * MS);
-    let outside = Load { gil_share: None, ..OUTSIDE };
+    bench.run(Load { held_share: None, ..FINE }, 1_000 * MS);
+    let outside = Load { held_share: None, ..OUTSIDE };
     assert!(bench.run(outside, 5_000 * MS) < 150 * MS);
 }
 

@@ -217,7 +217,7 @@ impl Watched for Keeper {
             completed: snapshot.tasks.done + snapshot.tasks.failed,
             workers_busy: snapshot.workers_busy,
             queue_length: snapshot.queue_length,
-            is_gil_busy: gil::read().is_busy(),
+            gil: gil::read(),
             ..Reading::default()
         };
         let advice = self.place(&mut reading);
