@@ -62,9 +62,7 @@ def measure(rounds: int, warm_s: float, duration_s: float, only: str | None) -> 
     fine = [(pool, Case("micro", size)) for pool in OURS for size in SIZES_OURS]
     fine += [(STANDARD, Case("micro", size)) for size in SIZES_STANDARD]
     others = [(pool, case) for case in OTHERS for pool in (STANDARD, *OURS)]
-    runs = {
-        f"{pool} {case}": (pool, case) for pool, case in fine + others if only in (None, case.load)
-    }
+    runs = {f"{pool} {case}": (pool, case) for pool, case in fine + others if only in (None, case.load)}
     for turn in alternate.turns(list(runs), rounds):
         pool, case = runs[turn.pool]
         asked = {

@@ -36,7 +36,7 @@ def python_work() -> int:
     """Compute for some milliseconds under the lock: too coarse for hand-overs to matter."""
     x = 0
     for _ in range(100_000):
-        x += 1  # noqa: SIM113 - as the paper's loop
+        x += 1
     return x
 
 

@@ -10,8 +10,9 @@ import os
 import sys
 import sysconfig
 
-import child
 import pytest
+
+import child
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="threads are moved on Linux only"),
@@ -135,7 +136,8 @@ def test_a_process_that_a_task_makes_has_the_full_mask(maker, tmp_path):
 
         def by_file(run):
             with tempfile.NamedTemporaryFile("r") as file:
-                run(f"import os; open({{file.name!r}}, 'w').write(' '.join(map(str, os.sched_getaffinity(0))))")
+                seen = "' '.join(map(str, os.sched_getaffinity(0)))"
+                run(f"import os; open({{file.name!r}}, 'w').write({{seen}})")
                 return file.read()
 
         def system():
@@ -178,9 +180,7 @@ def test_a_process_that_a_task_makes_has_the_full_mask(maker, tmp_path):
             seen = in_task(lambda: {maker})
             same(int(core) for core in seen.split())
     """
-    script.write_text(
-        "\n".join(child.textwrap.dedent(part) for part in (SET_UP, body)), encoding="utf-8"
-    )
+    script.write_text("\n".join(child.textwrap.dedent(part) for part in (SET_UP, body)), encoding="utf-8")
     child.run_clean(f"""
         import subprocess, sys
         sys.exit(subprocess.run([sys.executable, {str(script)!r}], timeout=80).returncode)

@@ -165,7 +165,7 @@ struct Rate {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Held {
     looks: f64,
-    held_looks: f64,
+    found: f64,
     passed_ns: f64,
     cpu_ns: f64,
 }
@@ -282,13 +282,11 @@ impl Placement {
         let passed_ns = reading.at_ns.saturating_sub(began.at_ns);
         let completions = reading.completed.saturating_sub(began.completed);
         let is_enough = completions >= self.constants.window_completions;
-        if passed_ns < self.constants.window_ns
-            || (!is_enough && passed_ns < self.constants.window_most_ns)
-        {
+        if passed_ns < self.constants.window_ns || (!is_enough && passed_ns < self.constants.window_most_ns) {
             return;
         }
         let is_slack = 2 * self.slack_looks > self.looks;
-        let rate = self.rate(&began, reading).filter(|_| is_enough && !is_slack);
+        let rate = Self::rate(&began, reading).filter(|_| is_enough && !is_slack);
         let is_outside = self.is_outside();
         self.begin(reading);
         match (rate, self.place()) {
@@ -363,7 +361,7 @@ impl Placement {
         switches_per_s.is_some_and(|switches| switches < self.constants.least_switches_per_s)
     }
 
-    fn rate(&self, began: &Reading, now: &Reading) -> Option<Rate> {
+    fn rate(began: &Reading, now: &Reading) -> Option<Rate> {
         let passed_ns = (now.at_ns - began.at_ns) as f64;
         let completions = (now.completed - began.completed) as f64;
         let cpu_ns = now.workers_cpu_ns?.saturating_sub(began.workers_cpu_ns?) as f64;
@@ -440,20 +438,20 @@ impl Held {
         };
         let cpu_ns = now.workers_cpu_ns.zip(before.workers_cpu_ns);
         self.looks += 1.0;
-        self.held_looks += f64::from(u8::from(is_held));
+        self.found += f64::from(u8::from(is_held));
         self.passed_ns += now.at_ns.saturating_sub(before.at_ns) as f64;
         self.cpu_ns += cpu_ns.map_or(0, |(now_ns, before_ns)| now_ns.saturating_sub(before_ns)) as f64;
     }
 
     fn forget_half(&mut self) {
-        for sum in [&mut self.looks, &mut self.held_looks, &mut self.passed_ns, &mut self.cpu_ns] {
+        for sum in [&mut self.looks, &mut self.found, &mut self.passed_ns, &mut self.cpu_ns] {
             *sum /= 2.0;
         }
     }
 
     fn share_of_cpu(&self, least_looks: u32) -> Option<f64> {
         let is_enough = self.looks >= f64::from(least_looks) && self.cpu_ns > 0.0;
-        is_enough.then(|| self.held_looks / self.looks / (self.cpu_ns / self.passed_ns))
+        is_enough.then(|| self.found / self.looks / (self.cpu_ns / self.passed_ns))
     }
 }
 

@@ -62,11 +62,20 @@ impl Bench {
         }
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "counts of a load that was made up"
+    )]
     fn reading(&mut self, load: Load) -> Reading {
         self.looks += 1;
         let gil = load.held_share.map_or(GilReading::Unknown, |share| {
             let is_held = f64::from(self.looks * 37 % 100) < 100.0 * share;
-            GilReading::Seen(GilState { is_held, switches: Some(self.switches as u64), ..GilState::default() })
+            GilReading::Seen(GilState {
+                is_held,
+                switches: Some(self.switches as u64),
+                ..GilState::default()
+            })
         });
         Reading {
             at_ns: self.now_ns,

@@ -63,7 +63,8 @@ impl Member {
 
     /// Whether somebody else moved it since it was gathered.
     fn is_astray(&self, core: usize) -> bool {
-        self.before.is_some() && affinity::mask_of(self.thread_id).is_some_and(|mask| mask != Mask::only(core))
+        self.before.is_some()
+            && affinity::mask_of(self.thread_id).is_some_and(|mask| mask != Mask::only(core))
     }
 }
 
@@ -88,7 +89,10 @@ impl Roster {
 
     /// What a free worker has.
     fn usual(&self) -> Option<Mask> {
-        self.members.iter().find(|member| member.before.is_none()).and_then(|member| affinity::mask_of(member.thread_id))
+        self.members
+            .iter()
+            .find(|member| member.before.is_none())
+            .and_then(|member| affinity::mask_of(member.thread_id))
     }
 
     fn cores(&self) -> usize {
