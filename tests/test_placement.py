@@ -183,7 +183,7 @@ def test_a_process_that_a_task_makes_has_the_full_mask(maker, tmp_path):
     script.write_text("\n".join(child.textwrap.dedent(part) for part in (SET_UP, body)), encoding="utf-8")
     child.run_clean(f"""
         import subprocess, sys
-        sys.exit(subprocess.run([sys.executable, {str(script)!r}], timeout=80).returncode)
+        sys.exit(subprocess.run([sys.executable, "-W", "ignore", {str(script)!r}], timeout=80).returncode)
     """)
 
 
