@@ -26,10 +26,11 @@ _is_guarded: bool | None = None
 def are_guarded() -> bool:
     """Begin to watch for children of tasks; say whether that is so, and there is a lock to share.
 
-    Without a global lock nothing is to be gained from keeping workers on one core.
+    Without a global lock nothing is to be gained from keeping workers on one core, and threads are
+    moved on Linux only.
     """
     global _is_guarded
-    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+    if sys.platform != "linux" or not getattr(sys, "_is_gil_enabled", lambda: True)():
         return False
     with _lock:
         if _is_guarded is None:

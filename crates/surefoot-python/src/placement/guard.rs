@@ -7,10 +7,8 @@
 //! handlers of the C library. See `docs/explanation/placement.md` for what is left.
 
 use std::cell::{Cell, RefCell};
-use std::ffi::{CStr, c_char, c_int, c_void};
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 
-use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::keeper::Keeper;
@@ -73,63 +71,83 @@ pub(crate) fn announce_child() {
     child_is_near();
 }
 
-/// Whether something of that name may end in a thread or a process, or reads what cores there are:
-/// native libraries do so when they are loaded.
-fn makes_children(event: &[u8]) -> bool {
-    matches!(
-        event,
-        b"_thread.start_new_thread"
-            | b"_thread.start_joinable_thread"
-            | b"subprocess.Popen"
-            | b"os.fork"
-            | b"os.forkpty"
-            | b"os.posix_spawn"
-            | b"os.spawn"
-            | b"os.system"
-            | b"os.exec"
-            | b"pty.spawn"
-            | b"import"
-            | b"ctypes.dlopen"
-    )
-}
-
-unsafe extern "C" fn audit(event: *const c_char, _: *mut ffi::PyObject, _: *mut c_void) -> c_int {
-    // SAFETY: the interpreter passes the event's name, which lives for the call.
-    if makes_children(unsafe { CStr::from_ptr(event) }.to_bytes()) {
-        child_is_near();
-    }
-    0
-}
-
-#[cfg(target_os = "linux")]
-extern "C" fn before_fork() {
-    child_is_near();
-}
-
-unsafe extern "C" {
-    // Not in PyO3's bindings; part of CPython's API since 3.8.
-    fn PySys_AddAuditHook(
-        hook: unsafe extern "C" fn(*const c_char, *mut ffi::PyObject, *mut c_void) -> c_int,
-        data: *mut c_void,
-    ) -> c_int;
-}
-
 /// Begins to watch for what tasks make; once for the process.
 ///
 /// # Errors
 /// If another audit hook forbids to add one: then nothing may be gathered.
 #[pyfunction]
 pub(crate) fn guard_children(py: Python<'_>) -> PyResult<()> {
-    static FORKS: Once = Once::new();
-    // SAFETY: attached, by `py`; the hook is a plain function that lives as long as this module, which
-    // is never unloaded.
-    if unsafe { PySys_AddAuditHook(audit, std::ptr::null_mut()) } != 0 {
-        return Err(PyErr::fetch(py));
+    hooks::set(py)
+}
+
+#[cfg(target_os = "linux")]
+mod hooks {
+    use std::ffi::{CStr, c_char, c_int, c_void};
+
+    use pyo3::exceptions::PyOSError;
+    use pyo3::ffi;
+    use pyo3::prelude::*;
+
+    use super::child_is_near;
+
+    /// Whether something of that name may end in a thread or a process, or reads what cores there are:
+    /// native libraries do so when they are loaded.
+    fn makes_children(event: &[u8]) -> bool {
+        matches!(
+            event,
+            b"_thread.start_new_thread"
+                | b"_thread.start_joinable_thread"
+                | b"subprocess.Popen"
+                | b"os.fork"
+                | b"os.forkpty"
+                | b"os.posix_spawn"
+                | b"os.spawn"
+                | b"os.system"
+                | b"os.exec"
+                | b"pty.spawn"
+                | b"import"
+                | b"ctypes.dlopen"
+        )
     }
-    FORKS.call_once(|| {
-        #[cfg(target_os = "linux")]
+
+    unsafe extern "C" fn audit(event: *const c_char, _: *mut ffi::PyObject, _: *mut c_void) -> c_int {
+        // SAFETY: the interpreter passes the event's name, which lives for the call.
+        if makes_children(unsafe { CStr::from_ptr(event) }.to_bytes()) {
+            child_is_near();
+        }
+        0
+    }
+
+    extern "C" fn before_fork() {
+        child_is_near();
+    }
+
+    type Hook = unsafe extern "C" fn(*const c_char, *mut ffi::PyObject, *mut c_void) -> c_int;
+
+    unsafe extern "C" {
+        // Not in PyO3's bindings; part of CPython's API since 3.8.
+        fn PySys_AddAuditHook(hook: Hook, data: *mut c_void) -> c_int;
+    }
+
+    pub(super) fn set(py: Python<'_>) -> PyResult<()> {
+        // SAFETY: attached, by `py`; the hook is a plain function that lives as long as this module,
+        // which is never unloaded.
+        if unsafe { PySys_AddAuditHook(audit, std::ptr::null_mut()) } != 0 {
+            return Err(PyErr::fetch(py));
+        }
         // SAFETY: the handler lives as long as this module, which is never unloaded.
-        let _ = unsafe { libc::pthread_atfork(Some(before_fork), None, None) };
-    });
-    Ok(())
+        match unsafe { libc::pthread_atfork(Some(before_fork), None, None) } {
+            0 => Ok(()),
+            code => Err(PyOSError::new_err(code)),
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod hooks {
+    use pyo3::prelude::*;
+
+    pub(super) fn set(_py: Python<'_>) -> PyResult<()> {
+        Ok(())
+    }
 }

@@ -44,6 +44,7 @@ pub(super) struct Home {
     /// Homes chosen so far.
     moves: usize,
     /// What a thread of this process has by itself.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "nobody sweeps there"))]
     pub(super) usual: Option<Mask>,
     /// Workers of pools that may be gathered, by thread id: their keepers look after them.
     pub(super) workers: HashSet<u64>,
