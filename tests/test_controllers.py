@@ -89,7 +89,7 @@ def test_fixed_never_moves(fixed, pools):
 
 
 def test_paper_grows_on_pure_io(adaptive, pools):
-    pool = pools(adaptive.new(40, interval_s=0.02))
+    pool = pools(adaptive.new(40, interval_s=0.02, controller="paper"))
     first = pool.stats().limit
     assert first < 40
     with Load(pool, lambda: time.sleep(0.002), 300):
@@ -102,7 +102,7 @@ def test_paper_grows_on_pure_io(adaptive, pools):
 @pytest.mark.skipif(kinds.is_free_threaded(), reason="there is no GIL to wait for")
 def test_paper_grows_under_gil_contention_too(adaptive, pools):
     """Its defect: a thread that waits for the GIL counts as blocked, though no task does any I/O at all."""
-    pool = pools(adaptive.new(40, interval_s=0.2))
+    pool = pools(adaptive.new(40, interval_s=0.2, controller="paper"))
     first = pool.stats().limit
     with Load(pool, compute_long, 60):
         eventually(lambda: pool.stats().limit >= first + 4, "the limit grows on pure CPU")
@@ -113,7 +113,7 @@ def test_paper_vetoes_a_rise_on_pure_cpu_with_one_worker(adaptive, pools):
 
     The threshold is high because on a machine that is busy otherwise a task also waits for a core.
     """
-    pool = pools(adaptive.new(8, interval_s=0.02, beta_threshold=0.97))
+    pool = pools(adaptive.new(8, interval_s=0.02, beta_threshold=0.97, controller="paper"))
     shrink_to_one(pool)
     futures = [pool.submit(compute) for _ in range(400)]
     eventually(lambda: sum(pool.stats().vetoes.values()) >= 2, "rises are vetoed")
@@ -127,7 +127,7 @@ def test_paper_vetoes_a_rise_on_pure_cpu_with_one_worker(adaptive, pools):
 
 
 def test_paper_shrinks_to_min_workers(adaptive, pools):
-    pool = pools(adaptive.new(6, min_workers=3, interval_s=0.005))
+    pool = pools(adaptive.new(6, min_workers=3, interval_s=0.005, controller="paper"))
 
     def one_more():
         pool.submit(int).result(HANG_S)

@@ -15,6 +15,7 @@ from bench import child, environment
 from bench.child import ChildError
 from bench.environment import ROOT
 from bench.knee import plan, records
+from bench.knee.neighbours import DISTURBED_CORES
 from bench.knee.rows import rows
 from bench.knee.table import render
 
@@ -53,6 +54,13 @@ def _parser() -> argparse.ArgumentParser:
         "--rounds", type=int, metavar="N", help="rounds, instead of each workload's own number"
     )
     parser.add_argument("--seconds", type=float, metavar="S", help="length of a run, instead of 6 (quick: 3)")
+    parser.add_argument(
+        "--calm",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="wait up to S seconds for a quiet machine before each run, and repeat a disturbed one",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE.jsonl", help="append the records to this file")
     parser.add_argument(
         "--report", type=Path, metavar="FILE.jsonl", help="measure nothing: the table of a file"
@@ -98,6 +106,7 @@ def _measure(arguments: argparse.Namespace) -> tuple[list[Run], list[str]]:
             caps=arguments.cap,
             controller=arguments.controller,
             seconds=arguments.seconds,
+            calm_s=arguments.calm,
         )
         try:
             for workload in arguments.only:
@@ -139,9 +148,12 @@ def _without_option(words: Sequence[str], option: str) -> list[str]:
 
 def _progress(run: Run, began: float) -> None:
     shown = run.measures.get("tasks_per_s", run.measures.get("elapsed_s", 0.0))
+    others = run.measures.get("others_cores") or 0.0
     sys.stderr.write(
         f"{time.time() - began:6.0f} s  {run.workload} {run.case} cores={run.cores} {run.contender} "
-        f"{run.role} {run.round} {run.variant}: {shown:.4g}\n"
+        f"{run.role} {run.round} {run.variant}: {shown:.4g}"
+        + (f"  (others: {others:.1f} cores)" if others > DISTURBED_CORES else "")
+        + "\n"
     )
 
 

@@ -20,6 +20,7 @@ from bench.contenders import start_all_workers
 from bench.estimate import percentile
 from bench.knee import contenders, loads, trace
 from bench.knee.monitor_cpu import monitor_cpu_ns, use_cores
+from bench.knee.neighbours import busy_s, others_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,20 +78,21 @@ def run(asked: dict[str, Any]) -> dict[str, Any]:
     if contenders.is_standard(name):
         start_all_workers(pool, contenders.size_of(name))
     gc.collect()
-    usage_before, monitor_before = resource.getrusage(resource.RUSAGE_SELF), monitor_cpu_ns()
+    usage_before, monitor_before, busy_before_s = _spent()
     opened_ns[0] = time.perf_counter_ns()
     limits, gap_s_max = _drive(pool, timed, recorder, opened_ns[0], asked)
-    usage, monitor = resource.getrusage(resource.RUSAGE_SELF), monitor_cpu_ns()
-    recorder.end()
+    usage, monitor, busy_after_s = _spent()
     spent_s = (time.perf_counter_ns() - opened_ns[0]) / 1e9
+    recorder.end()
+    own_s = usage.ru_utime + usage.ru_stime - usage_before.ru_utime - usage_before.ru_stime
     if recorder.failures:
         raise RuntimeError(f"a task failed: {recorder.failures[0]}")
     # A copy: tasks that were under way still end.
     answer = _reduce(recorder.entries.copy(), opened_ns[0], asked)
     answer |= {
         "gap_s_max": gap_s_max,
-        "cores_used": (usage.ru_utime + usage.ru_stime - usage_before.ru_utime - usage_before.ru_stime)
-        / spent_s,
+        "cores_used": own_s / spent_s,
+        "others_cores": others_cores(busy_before_s, busy_after_s, own_s, spent_s),
         "switches_per_s": (usage.ru_nvcsw + usage.ru_nivcsw - usage_before.ru_nvcsw - usage_before.ru_nivcsw)
         / spent_s,
         "threads": threading.active_count(),
@@ -98,6 +100,10 @@ def run(asked: dict[str, Any]) -> dict[str, Any]:
     }
     answer |= _words(pool, limits)
     return answer
+
+
+def _spent() -> tuple[resource.struct_rusage, int | None, float | None]:
+    return resource.getrusage(resource.RUSAGE_SELF), monitor_cpu_ns(), busy_s()
 
 
 def _drive(

@@ -12,12 +12,17 @@ _NAME = "surefoot-monitor"[:15]
 
 def monitor_cpu_ns() -> int | None:
     """Return the CPU time of the monitor thread so far; None if there is no such thread."""
-    found = [
-        int((_TASKS / number / "schedstat").read_text(encoding="ascii").split()[0])
-        for number in _threads()
-        if (_TASKS / number / "comm").read_text(encoding="utf-8").strip() == _NAME
-    ]
+    found = [spent for number in _threads() if (spent := _cpu_ns_if_monitor(number)) is not None]
     return sum(found) if found else None
+
+
+def _cpu_ns_if_monitor(number: str) -> int | None:
+    try:
+        if (_TASKS / number / "comm").read_text(encoding="utf-8").strip() != _NAME:
+            return None
+        return int((_TASKS / number / "schedstat").read_text(encoding="ascii").split()[0])
+    except (FileNotFoundError, ProcessLookupError):
+        return None  # The thread ended since the listing.
 
 
 def _threads() -> list[str]:

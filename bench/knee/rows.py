@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ class Row:
         values: The figure of each round, in order.
         against: What it is a ratio to, or how it was taken.
         bar: What the median must reach, if anything.
+        others_cores: What others kept busy meanwhile, the median of all runs that the row rests on.
     """
 
     workload: str
@@ -40,6 +41,7 @@ class Row:
     values: tuple[float, ...]
     against: str
     bar: Bar | None
+    others_cores: float | None = None
 
     @property
     def value(self) -> float:
@@ -60,15 +62,18 @@ def rows(runs: Sequence[Run]) -> list[Row]:
     found: list[Row] = []
     for group in _groups(runs, lambda run: (run.interpreter, run.workload, run.cores)):
         workload = group[0].workload
-        if workload in SWEPT:
-            found += _swept(group)
-        elif workload == "phases":
-            found += _phases(group)
-        elif workload in AFFINITY:
-            found += _affinity(group)
-        else:
-            found += {"no_cliff": _no_cliff, "liveness": _liveness, "overhead": _overhead}[workload](group)
+        others = [cores for run in group if (cores := run.measures.get("others_cores")) is not None]
+        disturbance = median(others) if others else None
+        found += [replace(row, others_cores=disturbance) for row in _reducer(workload)(group)]
     return found
+
+
+def _reducer(workload: str) -> Callable[[Sequence[Run]], Iterator[Row]]:
+    if workload in SWEPT:
+        return _swept
+    if workload in AFFINITY:
+        return _affinity
+    return {"phases": _phases, "no_cliff": _no_cliff, "liveness": _liveness, "overhead": _overhead}[workload]
 
 
 def _swept(group: Sequence[Run]) -> Iterator[Row]:

@@ -6,6 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from bench.knee.contenders import is_standard, size_of
+from bench.knee.neighbours import DISTURBED_CORES
 from bench.knee.rows import Row, rows
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ def render(runs: Sequence[Run]) -> str:
 
 def _comparisons(found: Sequence[Row]) -> str:
     lines = [
-        "| workload | case | Python | cores | pool | metric | median (rounds) | against | bar | verdict |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| workload | case | Python | cores | pool | metric | median (rounds) | against | bar | verdict "
+        "| others |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in found:
         spread = f" ({_short(min(row.values))}..{_short(max(row.values))})" if len(row.values) > 1 else ""
@@ -41,9 +43,16 @@ def _comparisons(found: Sequence[Row]) -> str:
             row.against,
             str(row.bar) if row.bar else "",
             row.verdict,
+            _disturbance(row),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _disturbance(row: Row) -> str:
+    if row.others_cores is None:
+        return ""
+    return f"{row.others_cores:.2f}{' BUSY' if row.others_cores > DISTURBED_CORES else ''}"
 
 
 def _sweeps(runs: Sequence[Run]) -> str:
@@ -71,7 +80,9 @@ def _sweeps(runs: Sequence[Run]) -> str:
 def _summary(found: Sequence[Row]) -> str:
     judged = [row for row in found if row.verdict]
     missed = [row for row in judged if row.verdict.startswith("MISSED")]
-    lines = [f"{len(judged) - len(missed)} of {len(judged)} bars hold."]
+    busy = sorted({row.workload for row in judged if (row.others_cores or 0.0) > DISTURBED_CORES})
+    lines = [f"BUSY: others used the machine; do not trust the figures of {', '.join(busy)}."] if busy else []
+    lines += [f"{len(judged) - len(missed)} of {len(judged)} bars hold."]
     lines += [
         f"- MISSED: {row.workload} {row.case}, {row.interpreter}, {row.cores} cores, {row.contender}: "
         f"{row.metric} {_short(row.value)}, bar {row.bar}"

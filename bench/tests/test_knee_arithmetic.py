@@ -4,6 +4,7 @@ import pytest
 from bench.estimate import percentile
 from bench.knee import trace
 from bench.knee.bars import bar_for
+from bench.knee.neighbours import others_cores
 from bench.knee.plan import best_sizes
 from bench.knee.records import Run
 from bench.knee.rows import rows
@@ -184,3 +185,9 @@ def test_bars_bind_only_where_there_is_a_gil() -> None:
     assert bar_for("cpu", "limit", 2, "3.14").binding
     assert not bar_for("cpu", "limit", 2, "3.14t").binding
     assert bar_for("cpu", "no such metric", 2, "3.14") is None
+
+
+def test_others_are_what_was_busy_and_not_ours() -> None:
+    assert others_cores(10.0, 16.0, 3.0, 6.0) == pytest.approx(0.5)
+    assert others_cores(10.0, 12.0, 3.0, 6.0) == 0.0
+    assert others_cores(None, 12.0, 3.0, 6.0) is None

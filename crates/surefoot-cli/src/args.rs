@@ -25,6 +25,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Find this device's saturation cliff: throughput and latency against the number of threads.
     Cliff(CliffArgs),
+    /// Compare controllers in simulated scenarios with known optima.
+    Simulate(SimulateArgs),
+    /// Say which sensors work here, by which method and with which error, and why others do not.
+    Doctor(DoctorArgs),
 }
 
 /// A workload, one module each in `surefoot.workloads`.
@@ -140,6 +144,48 @@ pub(crate) struct CliffArgs {
     pub(crate) quick: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// Scenarios to run [default: all].
+    #[arg(long = "scenario", value_name = "LIST", value_delimiter = ',')]
+    pub(crate) scenarios: Vec<String>,
+
+    /// Controllers to compare [default: all].
+    #[arg(long = "controller", value_name = "LIST", value_delimiter = ',')]
+    pub(crate) controllers: Vec<String>,
+
+    /// Run each with this many seeds.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) seeds: u32,
+
+    /// Length of each run in simulated time [default: the scenario's own, mostly 10].
+    #[arg(long, value_name = "S", value_parser = positive)]
+    pub(crate) seconds: Option<f64>,
+
+    /// Append one JSON line per run to this file.
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// List the scenarios and controllers.
+    #[arg(long)]
+    pub(crate) list: bool,
+
+    /// Show the decisions of each run: when, the limit, the reason.
+    #[arg(long)]
+    pub(crate) decisions: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// The Python interpreter to look at [default: the one that runs this].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) python: Option<PathBuf>,
+
+    /// Print the result as one JSON object instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// How long a run measures.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Span {
@@ -249,7 +295,10 @@ mod tests {
 
     fn parse(words: &[&str]) -> Result<CliffArgs, clap::Error> {
         let argv = ["surefoot", "cliff"].iter().chain(words);
-        Cli::try_parse_from(argv).map(|Cli { command: Command::Cliff(args) }| args)
+        Cli::try_parse_from(argv).map(|cli| match cli.command {
+            Command::Cliff(cliff) => cliff,
+            other => unreachable!("asked for cliff, got {other:?}"),
+        })
     }
 
     #[test]

@@ -19,13 +19,11 @@ use crate::machine::Machine;
 use crate::plan::{self, Axes, Nominal, Run};
 use crate::progress::{self, Progress};
 use crate::record::{Build, Context, Interpreter, Line, Measurement, RecordFile, SCHEMA};
-use crate::stop::Stop;
+use crate::stop::{SIGNAL_BASE, Stop};
 use crate::table;
 
 /// For a process that only describes or draws; an edge device may have to read it all from a slow card.
 const CHORE_TIMEOUT: Duration = Duration::from_secs(120);
-/// By convention the exit code of a process that a signal stopped is 128 and the signal's number.
-const SIGNAL_BASE: i32 = 128;
 
 /// What `surefoot.workloads.interpreter` prints.
 #[derive(Debug, Deserialize)]
@@ -151,9 +149,7 @@ fn describe(python: Python<'_>) -> Result<Description, Stop> {
             child::complaint(status, &stdout, &stderr)
         ))),
         Ending::TimedOut => Err(Stop::failure(format!("{shown} did not answer in {CHORE_TIMEOUT:?}"))),
-        Ending::Interrupted(signal) => {
-            Err(Stop { code: SIGNAL_BASE + signal, message: "interrupted".to_owned() })
-        }
+        Ending::Interrupted(signal) => Err(Stop::interrupted(signal)),
     }
 }
 

@@ -4,7 +4,7 @@
 //! the arguments and returns an exit code, and never ends the process. It names no Python API; Python code
 //! runs in child processes only.
 //!
-//! One module per sub-command ([`cliff`]), and below them what they share: [`child`] runs one Python process,
+//! One module per sub-command ([`cliff`], [`doctor`], [`simulate`]), and below them what they share: [`child`] runs one Python process,
 //! [`record`] is what a run leaves behind, [`statistics`] and [`curve`] reduce records, [`table`] shows them.
 
 mod args;
@@ -12,11 +12,13 @@ mod child;
 mod cliff;
 mod clock;
 mod curve;
+mod doctor;
 mod interrupt;
 mod machine;
 mod plan;
 mod progress;
 mod record;
+mod simulate;
 mod statistics;
 mod stop;
 mod table;
@@ -42,6 +44,8 @@ pub fn run(argv: &[String], python: &Path) -> i32 {
     };
     let outcome = match cli.command {
         args::Command::Cliff(options) => cliff::run(&options, python),
+        args::Command::Simulate(options) => simulate::run(&options),
+        args::Command::Doctor(options) => doctor::run(&options, python),
     };
     outcome.unwrap_or_else(|stop| {
         eprintln!("surefoot: {}", stop.message);

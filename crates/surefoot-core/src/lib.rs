@@ -31,6 +31,8 @@ pub mod placement;
 pub mod pool;
 pub mod regulator;
 pub mod sample;
+#[cfg(not(surefoot_loom))]
+pub mod sim;
 pub mod snapshot;
 pub mod spin;
 pub mod sync;

@@ -91,6 +91,8 @@ pub struct Totals {
     pub cpu_ns: Option<u64>,
     /// Time that they were runnable without a core, where the kernel says.
     pub runqueue_ns: Option<u64>,
+    /// Whether that was measured on some of the workers only, and scaled.
+    pub is_runqueue_sampled: bool,
 }
 
 /// One pool's controller, guard and log.
@@ -279,6 +281,7 @@ impl Regulator {
         window.busy_ns = period.busy_ns;
         window.workers_cpu_ns = difference(mark.totals.cpu_ns, since.totals.cpu_ns);
         window.workers_runqueue_ns = difference(mark.totals.runqueue_ns, since.totals.runqueue_ns);
+        window.is_runqueue_sampled = mark.totals.is_runqueue_sampled;
         window.process_cpu_ns = difference(mark.process_cpu_ns, since.process_cpu_ns);
         window.looks = std::mem::take(&mut course.looks);
         if let (GilReading::Seen(now), GilReading::Seen(before)) = (mark.gil, since.gil) {
@@ -395,7 +398,7 @@ mod tests {
             },
             gil: GilReading::Unknown,
             process_cpu_ns: None,
-            totals: Some(Totals { cpu_ns: Some(cpu_ns), runqueue_ns: None }),
+            totals: Some(Totals { cpu_ns: Some(cpu_ns), runqueue_ns: None, is_runqueue_sampled: false }),
             period: None,
             allowance: Allowance::default(),
         }

@@ -40,6 +40,8 @@ pub struct Window {
     pub workers_cpu_ns: Option<u64>,
     /// Time that workers were runnable without a core in it; `None` where the kernel does not say.
     pub workers_runqueue_ns: Option<u64>,
+    /// Whether that was measured on some of the workers only, and scaled.
+    pub is_runqueue_sampled: bool,
     /// CPU time of the whole process in it.
     pub process_cpu_ns: Option<u64>,
     /// What the looks within it saw.

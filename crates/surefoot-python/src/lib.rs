@@ -40,7 +40,9 @@ mod _core {
     #[pymodule_export]
     use super::process::after_fork_in_child;
     #[pymodule_export]
-    use super::sensors::python::{gil_look_cost_ns, gil_observe, gil_reading, sensors_report};
+    use super::sensors::python::{
+        gil_look_cost_ns, gil_observe, gil_reading, gil_wait_oracle, sensors_report, thread_census,
+    };
     #[pymodule_export]
     use super::standard::configure;
     #[pymodule_export]

@@ -15,7 +15,7 @@ use surefoot_core::monitor::{Monitor, Watched};
 
 use crate::attendant::Attendant;
 use crate::placement;
-use crate::sensors::{allowance, gil};
+use crate::sensors::{allowance, gil, schedstat};
 
 static MONITOR: ArcSwapOption<Monitor> = ArcSwapOption::const_empty();
 static ATTENDANT: ArcSwapOption<Attendant> = ArcSwapOption::const_empty();
@@ -75,5 +75,6 @@ pub(crate) fn after_fork_in_child() {
     std::mem::forget(ATTENDANT.swap(None));
     std::mem::forget(ALLOWANCE.swap(None));
     gil::after_fork_in_child();
+    schedstat::after_fork_in_child();
     placement::after_fork_in_child();
 }

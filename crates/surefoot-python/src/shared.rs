@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use surefoot_core::clock;
 use surefoot_core::monitor::Watched;
 use surefoot_core::pool::{Action, Closed, Pool, Rejected, Worker};
-use surefoot_core::regulator::{Readings, Regulator, Tick, Totals};
+use surefoot_core::regulator::{Readings, Regulator, Tick};
 use surefoot_core::sync::lock_std;
 use surefoot_core::window::Window;
 
@@ -22,6 +22,7 @@ use crate::join::PoolId;
 use crate::placement::{self, Keeper};
 use crate::process;
 use crate::records;
+use crate::sensors::meter::WorkerMeter;
 use crate::sensors::{allowance, clocks, gil};
 use crate::work_queue::ExitBell;
 use crate::worker;
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) initializer: Option<(Py<PyAny>, Py<PyAny>)>,
     /// `None` for a pool whose limit is constant: nobody need look after it.
     pub(crate) regulator: Option<Mutex<Regulator>>,
+    /// The monitor's.
+    meter: Mutex<WorkerMeter>,
     is_watched: AtomicBool,
     /// For a pool whose workers may be kept on one core.
     pub(crate) keeper: Option<Arc<Keeper>>,
@@ -64,7 +67,7 @@ impl Shared {
         keeper: Option<Arc<Keeper>>,
     ) -> Arc<Self> {
         let regulator = regulator.map(Mutex::new);
-        let is_watched = AtomicBool::new(false);
+        let (meter, is_watched) = (Mutex::default(), AtomicBool::new(false));
         let shared = Arc::new(Self {
             id: PoolId::next(),
             pool,
@@ -73,6 +76,7 @@ impl Shared {
             executor,
             initializer,
             regulator,
+            meter,
             is_watched,
             keeper,
         });
@@ -244,13 +248,9 @@ impl Shared {
 impl Watched for Shared {
     fn tick(self: Arc<Self>, now_ns: u64) -> Option<u64> {
         let regulator = self.regulator.as_ref()?;
-        // Before the lock, which others take while they are attached: it reads a dozen files.
-        let allowance = allowance::current(now_ns);
-        let mut regulator_now = lock_std(regulator);
-        let wanted = regulator_now.wanted(now_ns);
-        let totals = wanted
-            .totals
-            .then(|| Totals { cpu_ns: clocks::cpu_ns_of(&self.pool.thread_ids()), runqueue_ns: None });
+        let wanted = lock_std(regulator).wanted(now_ns);
+        // All readings are taken without the lock, which others want while they are attached.
+        let totals = wanted.totals.then(|| lock_std(&self.meter).read(&self.pool.thread_ids()));
         let (snapshot, period) = self.pool.vitals(now_ns, wanted.period);
         let readings = Readings {
             snapshot,
@@ -258,10 +258,9 @@ impl Watched for Shared {
             process_cpu_ns: clocks::process_cpu_ns(),
             totals,
             period,
-            allowance,
+            allowance: allowance::current(now_ns),
         };
-        let Tick { limit, ask, due_ns } = regulator_now.tick(now_ns, &readings);
-        drop(regulator_now);
+        let Tick { limit, ask, due_ns } = lock_std(regulator).tick(now_ns, &readings);
         if let Some(limit) = limit {
             self.set_limit(limit);
         } else if snapshot.queue_length > 0 {
@@ -277,6 +276,7 @@ impl Watched for Shared {
         if due_ns.is_some() {
             return due_ns;
         }
+        lock_std(&self.meter).rest();
         self.is_watched.store(false, Ordering::Relaxed);
         // See `watch`: a task that was queued before the store is seen here.
         if self.pool.is_idle() || self.is_watched.swap(true, Ordering::Relaxed) {

@@ -30,21 +30,34 @@ pub(crate) fn process_cpu_ns() -> Option<u64> {
     None
 }
 
-/// CPU time of all `thread_ids` together; threads that are gone count nothing. `None` where other
-/// threads' clocks cannot be read.
-#[cfg(target_os = "linux")]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere there is nothing to read")]
-pub(crate) fn cpu_ns_of(thread_ids: &[u64]) -> Option<u64> {
-    let clock_of = |&thread_id: &u64| {
-        let thread_id = libc::clockid_t::try_from(thread_id).ok()?;
-        read((!thread_id << 3) | 6)
-    };
-    Some(thread_ids.iter().filter_map(clock_of).sum())
+/// The grain of [`own_cpu_ns`].
+#[cfg(unix)]
+pub(crate) fn own_cpu_resolution_ns() -> Option<u64> {
+    let mut grain = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `grain` is a live timespec to write to.
+    let status = unsafe { libc::clock_getres(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut grain) };
+    (status == 0).then(|| u64::try_from(grain.tv_nsec).ok()).flatten()
 }
 
-/// CPU time of all `thread_ids` together. `None` where other threads' clocks cannot be read.
+/// The grain of [`own_cpu_ns`].
+#[cfg(not(unix))]
+pub(crate) fn own_cpu_resolution_ns() -> Option<u64> {
+    None
+}
+
+/// Whether [`cpu_ns_of`] can tell anything here.
+pub(crate) const ARE_OTHERS_READABLE: bool = cfg!(target_os = "linux");
+
+/// CPU time of a thread of this process; `None` if it is gone.
+#[cfg(target_os = "linux")]
+pub(crate) fn cpu_ns_of(thread_id: u64) -> Option<u64> {
+    let thread_id = libc::clockid_t::try_from(thread_id).ok()?;
+    read((!thread_id << 3) | 6)
+}
+
+/// CPU time of a thread of this process: other threads' clocks cannot be read.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn cpu_ns_of(_thread_ids: &[u64]) -> Option<u64> {
+pub(crate) fn cpu_ns_of(_thread_id: u64) -> Option<u64> {
     None
 }
 
@@ -101,9 +114,8 @@ mod tests {
             })
             .unwrap();
         let thread_id = receive.recv().unwrap();
-        assert!(cpu_ns_of(&[thread_id]).unwrap() >= 20_000_000);
+        assert!(cpu_ns_of(thread_id).unwrap() >= 20_000_000);
         drop(stop);
         worker.join().unwrap();
-        assert_eq!(cpu_ns_of(&[]), Some(0));
     }
 }

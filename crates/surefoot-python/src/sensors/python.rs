@@ -4,12 +4,14 @@ use std::hint::black_box;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use surefoot_core::clock;
 use surefoot_core::gil::{GilReading, GilState};
 
 use crate::attach;
+use crate::sensors::census::{self, Counts, Kind};
 use crate::sensors::{gil, report};
 
 /// One look at the GIL, as a dictionary: `kind` is `"unknown"`, `"off"` or `"seen"`; if seen, with
@@ -36,12 +38,20 @@ fn reading(py: Python<'_>, reading: GilReading) -> PyResult<Bound<'_, PyDict>> {
     Ok(fields)
 }
 
-/// Looks at the GIL without holding it, `seconds` long, once every `interval_s`; in means and
-/// differences.
+/// Looks at the GIL without holding it, `seconds` long, once every `interval_s`, and every tenth
+/// time at each of these threads; in means and differences.
 #[pyfunction]
-pub(crate) fn gil_observe(py: Python<'_>, seconds: f64, interval_s: f64) -> PyResult<Bound<'_, PyDict>> {
+#[pyo3(signature = (seconds, interval_s, thread_ids = Vec::new()))]
+#[expect(clippy::needless_pass_by_value, reason = "a Python function is handed what it is called with")]
+pub(crate) fn gil_observe(
+    py: Python<'_>,
+    seconds: f64,
+    interval_s: f64,
+    thread_ids: Vec<u64>,
+) -> PyResult<Bound<'_, PyDict>> {
     gil::start(py);
-    let observed = attach::detached(py, || observe(seconds, Duration::from_secs_f64(interval_s)));
+    let interval = Duration::from_secs_f64(interval_s);
+    let observed = attach::detached(py, || observe(seconds, interval, &thread_ids));
     let fields = PyDict::new(py);
     let per_look = |sum: f64| sum / f64::from(observed.seen.max(1));
     fields.set_item("looks", observed.looks)?;
@@ -51,6 +61,13 @@ pub(crate) fn gil_observe(py: Python<'_>, seconds: f64, interval_s: f64) -> PyRe
     fields.set_item("waiters_mean", per_look(observed.waiters as f64))?;
     fields.set_item("waits", observed.waits)?;
     fields.set_item("switches", observed.switches)?;
+    fields.set_item("rounds", observed.rounds)?;
+    let per_round = |sum: u32| f64::from(sum) / f64::from(observed.rounds.max(1));
+    fields.set_item("census_running_mean", per_round(observed.census.running))?;
+    fields.set_item("census_gil_mean", per_round(observed.census.gil))?;
+    fields.set_item("census_hand_over_mean", per_round(observed.census.hand_over))?;
+    fields.set_item("census_lock_mean", per_round(observed.census.lock))?;
+    fields.set_item("census_io_mean", per_round(observed.census.io))?;
     Ok(fields)
 }
 
@@ -63,9 +80,15 @@ struct Observed {
     waiters: u64,
     waits: u64,
     switches: u64,
+    /// Rounds of the census, and what they counted together.
+    rounds: u32,
+    census: Counts,
 }
 
-fn observe(seconds: f64, interval: Duration) -> Observed {
+/// Looks for each round of the census.
+const LOOKS_A_ROUND: u32 = 10;
+
+fn observe(seconds: f64, interval: Duration, thread_ids: &[u64]) -> Observed {
     let mut observed = Observed::default();
     let mut last: Option<GilState> = None;
     let begin_ns = clock::now_ns();
@@ -73,6 +96,13 @@ fn observe(seconds: f64, interval: Duration) -> Observed {
     let (_send, pause) = channel::<()>();
     loop {
         observed.looks += 1;
+        if observed.looks.is_multiple_of(LOOKS_A_ROUND)
+            && !thread_ids.is_empty()
+            && let Ok(kinds) = census::look(thread_ids)
+        {
+            observed.rounds += 1;
+            observed.census.add(Counts::of(&kinds));
+        }
         if let GilReading::Seen(state) = gil::read() {
             observed.seen += 1;
             observed.held += u32::from(state.is_held);
@@ -120,4 +150,36 @@ pub(crate) fn sensors_report(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>>
             Ok(fields)
         })
         .collect()
+}
+
+/// Total time in nanoseconds that threads have spent waiting for the GIL, and the number of waits,
+/// since the first call, which puts a hook into the interpreter: for tests.
+#[pyfunction]
+pub(crate) fn gil_wait_oracle(py: Python<'_>) -> PyResult<(u64, u64)> {
+    let waited = gil::waited(py).map_err(PyRuntimeError::new_err)?;
+    Ok((waited.waited_ns, waited.rounds))
+}
+
+/// What each of these threads is blocked in, by the kernel's ids.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "a Python function is handed what it is called with")]
+pub(crate) fn thread_census(
+    py: Python<'_>,
+    thread_ids: Vec<u64>,
+) -> PyResult<Vec<(&'static str, Option<i64>)>> {
+    gil::start(py);
+    let kinds = census::look(&thread_ids).map_err(PyRuntimeError::new_err)?;
+    Ok(kinds.into_iter().map(named).collect())
+}
+
+fn named(kind: Kind) -> (&'static str, Option<i64>) {
+    match kind {
+        Kind::Running => ("running", None),
+        Kind::Gil => ("gil", None),
+        Kind::HandOver => ("hand-over", None),
+        Kind::Lock => ("lock", None),
+        Kind::Io(number) => ("io", Some(number)),
+        Kind::Fault => ("io", None),
+        Kind::Gone => ("gone", None),
+    }
 }

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-use super::gil;
+use super::{census, gil, machine};
 
 /// One line of the report.
 #[derive(Clone, Debug)]
@@ -40,6 +40,15 @@ impl Report {
 }
 
 /// All sensors. Others join here.
-pub(crate) fn all() -> [&'static dyn Sensor; 2] {
-    [&gil::Lock, &gil::Waiters]
+pub(crate) fn all() -> [&'static dyn Sensor; 8] {
+    [
+        &gil::Lock,
+        &gil::Waiters,
+        &census::Census,
+        &machine::ThreadClocks,
+        &machine::RunQueue,
+        &machine::Cores,
+        &machine::Memory,
+        &machine::Heat,
+    ]
 }

@@ -19,6 +19,10 @@ pub struct Constants {
     /// all workers happen to sleep is part of a knee that uses 96 % of the bottleneck; one of 15 ms
     /// is a different load, or a deadlock.
     pub gate_settled_ns: u64,
+    /// The same where tasks take long: half of their mean wall time, but no more than this.
+    pub most_gate_settled_ns: u64,
+    /// The same for each further step then: long enough for a task that computes to show itself.
+    pub gate_settled_step_ns: u64,
     /// Share of one core used by the process below which nobody counts as runnable.
     pub quiet_cpu_share: f64,
     /// Next look while tasks wait and the knee is not known yet: a window of 50 ms then has 50.
@@ -42,14 +46,18 @@ pub struct Constants {
     pub most_blind_rise: f64,
     /// Workers above the target that are left alone: a share of the limit.
     pub dead_band: f64,
-    /// How long evidence counts: the sums are weighted by `exp(-age / memory)`.
+    /// How long evidence counts: the sums are weighted by `exp(-age / memory)`. Long, because a change
+    /// of load is noticed by itself.
     pub memory_ns: f64,
-    /// The same once the knee is known: slower and surer. A change of load is noticed by itself.
-    pub settled_memory_ns: f64,
     /// How old evidence must be at least before a rise, since the last change of the limit.
     pub rise_after_ns: f64,
-    /// The same before the limit is lowered although no task was completed in between; with as many
-    /// completions as workers it may go at once.
+    /// Time of the bottleneck that must have gone unused since then: a large loss is mended soon, a
+    /// small one after it was seen for long.
+    pub unused_ns: f64,
+    /// The same for a fall: surplus workers, as a share of the target, times the time they were seen.
+    pub surplus_ns: f64,
+    /// How old evidence must be before the limit is lowered although few tasks were completed in
+    /// between; with as many completions as workers it may go at once.
     pub lower_after_ns: f64,
     /// Least part of its proportional share that a rise must bring, .NET's bias of 15 %.
     pub least_gain: f64,
@@ -81,6 +89,8 @@ impl Default for Constants {
             calm_look_ns: 20_000_000,
             gate_looks: 2,
             gate_settled_ns: 15_000_000,
+            most_gate_settled_ns: 40_000_000,
+            gate_settled_step_ns: 5_000_000,
             quiet_cpu_share: 0.5,
             seek_look_ns: 1_000_000,
             busy_low: 0.97,
@@ -90,10 +100,11 @@ impl Default for Constants {
             headroom: 1.0,
             most_rise: 4.0,
             most_blind_rise: 2.0,
-            dead_band: 0.25,
-            memory_ns: 300e6,
-            settled_memory_ns: 1e9,
+            dead_band: 0.15,
+            memory_ns: 2e9,
             rise_after_ns: 90e6,
+            unused_ns: 30e6,
+            surplus_ns: 100e6,
             lower_after_ns: 400e6,
             least_gain: 0.15,
             most_loss: 0.04,
@@ -101,7 +112,7 @@ impl Default for Constants {
             remote_growth: 1.5,
             hold_ns: 2_000_000_000,
             most_hold_ns: 30_000_000_000,
-            change: 1.5,
+            change: 2.0,
             change_windows: 3,
             memory_reserve_bytes: 64 << 20,
         }

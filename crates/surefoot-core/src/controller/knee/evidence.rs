@@ -92,12 +92,9 @@ impl Evidence {
         self.has_cpu = window.workers_cpu_ns.is_some();
     }
 
-    /// Mean time that a completed task spent neither on a core nor waiting for one or for the GIL,
-    /// as far as can be told; `None` without completed tasks.
-    pub(super) fn away_ns(&self) -> Option<f64> {
-        let waiting_ns = self.gil_waiters_mean() * self.time_ns;
-        let away_ns = (self.busy_ns - self.cpu_ns - self.runqueue_ns - waiting_ns).max(0.0);
-        (self.completions > 0.0).then(|| away_ns / self.completions)
+    /// Mean wall time of the completed tasks; `None` without any.
+    pub(super) fn wall_ns(&self) -> Option<f64> {
+        (self.completions > 0.0).then(|| self.wall_ns / self.completions)
     }
 
     fn gil_waiters_mean(&self) -> f64 {
@@ -147,9 +144,9 @@ impl Evidence {
             return (bound, is_off);
         }
         if foreign_share > FOREIGN_CPU_SHARE && self.gil_counted > 0.0 {
-            // Somebody else keeps it busy whatever we do; what counts is whether ours have to wait.
-            let wanted = self.gil_wanted / self.gil_counted;
-            return (wanted.max(cpu_share.min(1.0)), true);
+            // Somebody else keeps it busy whatever we do; what counts is how much of it we have. Whether
+            // more workers get more of it, the trial will tell.
+            return (cpu_share.min(1.0), true);
         }
         (self.gil_busy / self.gil_seen, true)
     }

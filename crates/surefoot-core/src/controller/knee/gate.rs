@@ -9,7 +9,7 @@
 use super::constants::Constants;
 use crate::look::Look;
 
-/// How many workers the first step of a run admits, as a divisor of the limit.
+/// How many workers the first step of a run admits once the knee is known, as a divisor of the limit.
 const FIRST_STEP_DIVISOR: usize = 4;
 
 /// What the gate remembers between looks.
@@ -17,16 +17,21 @@ const FIRST_STEP_DIVISOR: usize = 4;
 pub(super) struct Gate {
     /// Looks in a row that found nobody runnable.
     quiet_looks: u32,
-    /// How long that has been so.
+    /// How long that has been so since the last step.
     quiet_ns: u64,
     /// Workers admitted by the last step; doubled by the next as long as it stays quiet.
     step: usize,
 }
 
 impl Gate {
-    /// Looks; the new limit if the gate opens. `is_settled`: the knee is known, so short gaps are
-    /// expected.
-    pub(super) fn look(&mut self, look: &Look, is_settled: bool, constants: &Constants) -> Option<usize> {
+    /// Looks; the new limit if the gate opens. `patience_ns`: how long nobody may be runnable first;
+    /// `None` while the knee is not known, when no gap is expected.
+    pub(super) fn look(
+        &mut self,
+        look: &Look,
+        patience_ns: Option<u64>,
+        constants: &Constants,
+    ) -> Option<usize> {
         if !Self::is_quiet(look, constants) {
             // A step that made somebody runnable was enough.
             *self = Self::default();
@@ -39,13 +44,20 @@ impl Gate {
             return None;
         }
         self.quiet_looks += 1;
-        let patience_ns = if is_settled && self.step == 0 { constants.gate_settled_ns } else { 0 };
-        if self.quiet_looks < constants.gate_looks || self.quiet_ns < patience_ns {
+        let least_ns = match (patience_ns, self.step) {
+            (None, _) => 0,
+            (Some(patience_ns), 0) => patience_ns,
+            (Some(_), _) => constants.gate_settled_step_ns,
+        };
+        if self.quiet_looks < constants.gate_looks || self.quiet_ns < least_ns {
             return None;
         }
         self.quiet_looks = 0;
+        self.quiet_ns = 0;
         self.step = if self.step == 0 {
-            (look.limit / FIRST_STEP_DIVISOR).max(1)
+            // Nothing known: as fast as the standard pool, nearly, which would start them all at once.
+            let divisor = if patience_ns.is_some() { FIRST_STEP_DIVISOR } else { 1 };
+            (look.limit / divisor).max(1)
         } else {
             self.step.saturating_mul(2)
         };
@@ -56,11 +68,6 @@ impl Gate {
     /// Whether the last look found nobody runnable, so that the next should come soon.
     pub(super) fn is_near(&self) -> bool {
         self.quiet_looks > 0 || self.step > 0
-    }
-
-    /// How long nobody has been runnable.
-    pub(super) fn quiet_ns(&self) -> u64 {
-        self.quiet_ns
     }
 
     fn is_quiet(look: &Look, constants: &Constants) -> bool {
@@ -99,7 +106,7 @@ mod tests {
         let mut limit = 6;
         let mut looks = 0;
         while limit < 256 {
-            limit = gate.look(&quiet(limit), false, &Constants::default()).unwrap_or(limit);
+            limit = gate.look(&quiet(limit), None, &Constants::default()).unwrap_or(limit);
             looks += 1;
             assert!(looks < 25, "at {limit}");
         }
@@ -117,7 +124,7 @@ mod tests {
         for look in runnable {
             let mut gate = Gate::default();
             for _ in 0..9 {
-                assert_eq!(gate.look(&look, false, &Constants::default()), None);
+                assert_eq!(gate.look(&look, None, &Constants::default()), None);
             }
         }
     }
@@ -127,7 +134,7 @@ mod tests {
         let mut gate = Gate::default();
         let starting = Look { workers_busy: 3, ..quiet(6) };
         for _ in 0..9 {
-            assert_eq!(gate.look(&starting, false, &Constants::default()), None);
+            assert_eq!(gate.look(&starting, None, &Constants::default()), None);
         }
     }
 
@@ -136,7 +143,7 @@ mod tests {
         let constants = Constants::default();
         let mut gate = Gate::default();
         let mut waited_ns = 0;
-        while gate.look(&quiet(8), true, &constants).is_none() {
+        while gate.look(&quiet(8), Some(constants.gate_settled_ns), &constants).is_none() {
             waited_ns += quiet(8).since_ns;
             assert!(waited_ns < 10 * constants.gate_settled_ns);
         }

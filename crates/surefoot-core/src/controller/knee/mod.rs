@@ -18,17 +18,21 @@
 mod constants;
 mod evidence;
 mod gate;
+mod rules;
 mod trial;
 
 pub use constants::{Constants, INTERVAL_NS};
 
 use super::Controller;
-use crate::decision::{Decision, Veto};
+use crate::decision::Decision;
 use crate::look::Look;
 use crate::window::Window;
-use evidence::{Bottleneck, Estimate, Evidence};
+use evidence::{Estimate, Evidence};
 use gate::Gate;
 use trial::{Kind, Throughput, Trial, Verdict};
+
+/// Tasks of one window whose mean wall time means something.
+const LEAST_COMPLETIONS: u64 = 8;
 
 /// A limit that throughput has shown to be enough, or needed.
 #[derive(Clone, Copy, Debug)]
@@ -38,27 +42,33 @@ struct Bound {
 }
 
 /// The knee controller.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Knee {
     constants: Constants,
     gate: Gate,
-    /// Since the last change of the limit.
+    /// Since the load changed, whatever the limit: the knee belongs to the load.
+    load: Evidence,
+    /// Since the last change of the limit: what it is used for.
     evidence: Evidence,
     throughput: Throughput,
-    /// The last few windows, whatever the limit: tells a change of load.
+    /// The last few windows: tells a change of load.
     recent: Evidence,
     trial: Option<Trial>,
     /// More workers than this brought nothing.
     plateau: Option<Bound>,
     /// Fewer workers than this cost throughput.
     floor: Option<Bound>,
+    /// How long the next of either will stand.
     hold_ns: f64,
+    /// The bottleneck is used up, or the cap is reached.
     is_settled: bool,
-    /// The knee when it settled, and the windows in a row that saw another.
-    settled_knee: f64,
+    /// What the load was shown to need above the model's target, as a factor: tasks that go through
+    /// several resources use each of them less than one alone would be.
+    extra: f64,
+    /// Windows in a row that saw another knee.
     changed_windows: u32,
-    /// Least time away per task that was seen, to suspect a remote bottleneck by.
-    least_away_ns: Option<f64>,
+    /// Least mean wall time of a task in any window, to suspect a remote bottleneck by.
+    least_wall_ns: Option<f64>,
     /// Time that was shown in windows.
     now_ns: f64,
     /// The limit that the last decision left, and the limit of the pool's start.
@@ -72,13 +82,41 @@ pub struct Knee {
     skip: bool,
 }
 
+impl Default for Knee {
+    fn default() -> Self {
+        Self::with(Constants::default())
+    }
+}
+
 impl Knee {
     /// Makes one with other constants.
     pub fn with(constants: Constants) -> Self {
-        Self { constants, ..Self::default() }
+        Self {
+            constants,
+            gate: Gate::default(),
+            load: Evidence::default(),
+            evidence: Evidence::default(),
+            throughput: Throughput::default(),
+            recent: Evidence::default(),
+            trial: None,
+            plateau: None,
+            floor: None,
+            hold_ns: 0.0,
+            is_settled: false,
+            extra: 1.0,
+            changed_windows: 0,
+            least_wall_ns: None,
+            now_ns: 0.0,
+            limit: None,
+            start: 1,
+            barren_ns: 0,
+            mean_wall_ns: 0.0,
+            has_memory: true,
+            skip: false,
+        }
     }
 
-    /// The limit was changed: what was seen of the old one says little of the new.
+    /// The limit was changed: what was seen of its use says little of the new one's.
     fn changed(&mut self, limit: usize) {
         self.limit = Some(limit);
         self.evidence = Evidence::default();
@@ -88,6 +126,7 @@ impl Knee {
 
     /// The load is another: nothing that was learned holds.
     fn forget(&mut self) {
+        self.load = self.recent;
         self.evidence = self.recent;
         self.throughput = Throughput::default();
         self.trial = None;
@@ -95,7 +134,8 @@ impl Knee {
         self.floor = None;
         self.hold_ns = 0.0;
         self.is_settled = false;
-        self.least_away_ns = None;
+        self.extra = 1.0;
+        self.least_wall_ns = None;
         self.changed_windows = 0;
     }
 
@@ -121,33 +161,29 @@ impl Knee {
         self.now_ns + self.hold_ns
     }
 
-    /// Workers that the model asks for: the asymptotic knee and some headroom.
-    fn target(&self, seen: &Estimate) -> f64 {
-        let above = (seen.knee - seen.servers).max(0.0);
-        seen.knee + self.constants.headroom * above.sqrt()
-    }
-
-    fn notice_change(&mut self, window: &Window) {
-        self.recent.add(window, 2.0 * INTERVAL_NS as f64);
-        let Some(now) = self.recent.estimate() else { return };
-        let far = |knee: f64| {
-            let (low, high) = (knee.min(self.settled_knee), knee.max(self.settled_knee));
-            high > low * self.constants.change + 1.0
+    /// Takes a window into all that is remembered; whether the load is another since some windows.
+    fn observe(&mut self, window: &Window) {
+        let (least_ns, most_ns) = (2.0 * INTERVAL_NS as f64, self.constants.memory_ns);
+        self.recent.add(window, least_ns);
+        // All windows count alike while there are few; later the older ones fade.
+        self.load.add(window, self.load.seen_ns.clamp(least_ns, most_ns));
+        if window.completions > 0 {
+            self.mean_wall_ns = window.wall_ns as f64 / window.completions as f64;
+        }
+        if window.completions >= LEAST_COMPLETIONS {
+            let least_ns = self.least_wall_ns.unwrap_or(self.mean_wall_ns);
+            self.least_wall_ns = Some(least_ns.min(self.mean_wall_ns));
+        }
+        let differs = || {
+            let (now, before) = (self.recent.estimate()?.knee, self.load.estimate()?.knee);
+            Some(now.max(before) > now.min(before) * self.constants.change + 1.0)
         };
-        let differs = self.is_settled && window.completions > 0 && far(now.knee);
+        // A window shorter than a task says which part of it the workers are in, not what the load is.
+        let is_long = 3.0 * window.duration_ns as f64 >= self.mean_wall_ns;
+        let differs = is_long && window.completions > 0 && self.is_settled && differs() == Some(true);
         self.changed_windows = if differs { self.changed_windows + 1 } else { 0 };
         if self.changed_windows >= self.constants.change_windows {
             self.forget();
-        }
-    }
-
-    fn settle(&mut self, seen: &Estimate) {
-        if !self.is_settled {
-            self.is_settled = true;
-            self.settled_knee = seen.knee;
-        } else if self.changed_windows == 0 {
-            // Follows slowly, so that a drift is no change.
-            self.settled_knee += (seen.knee - self.settled_knee) / 16.0;
         }
     }
 
@@ -178,118 +214,12 @@ impl Knee {
                     Some(self.go(window, limit, "plateau: more workers brought no more throughput"))
                 } else {
                     self.floor = Some(Bound { limit, until_ns });
-                    self.least_away_ns = None;
+                    self.least_wall_ns = None;
                     Some(self.go(window, limit, "fewer workers cost throughput: taken back"))
                 }
             }
         }
     }
-
-    fn lower(&mut self, window: &Window, seen: &Estimate) -> Option<Decision> {
-        let enough = self.evidence.seen_completions >= seen.workers.max(2.0)
-            || self.evidence.seen_ns >= self.constants.lower_after_ns;
-        if !enough || seen.utilisation < self.constants.busy_high {
-            return None;
-        }
-        let mut target = (self.target(seen).round() as usize).max(window.min_workers).max(1);
-        if let Some(floor) = self.floor.filter(|floor| floor.until_ns > self.now_ns) {
-            target = target.max(floor.limit);
-        }
-        if !seen.sees_gil {
-            // What cannot be seen is no reason to serve fewer than the standard pool would.
-            target = target.max(self.start);
-        }
-        let limit = window.limit as f64;
-        let least_spare = if target == 1 { 0.0 } else { 1.0 };
-        let spare = (target as f64 * self.constants.dead_band).max(least_spare);
-        // A limit that is not reached does no harm yet, so only the workers there are count.
-        if seen.workers <= target as f64 + 0.5 || limit <= target as f64 + spare || target >= window.limit {
-            return None;
-        }
-        self.try_out(Kind::Fall, window.limit);
-        let reason = match seen.bottleneck {
-            Bottleneck::Gil => "workers queue for the GIL: down to the knee",
-            Bottleneck::Cores => "workers queue for the cores: down to the knee",
-            Bottleneck::Quota => "the CPU quota is used up: down to the knee",
-        };
-        Some(self.go(window, target, reason))
-    }
-
-    fn raise(&mut self, window: &Window, seen: &Estimate) -> Option<Decision> {
-        let target = self.target(seen);
-        let low = if (window.limit as f64) < target.round() {
-            self.constants.busy_low
-        } else {
-            self.constants.busy_low_beyond
-        };
-        // A difference that cannot be seen is not acted on.
-        if seen.utilisation + seen.utilisation_error >= low {
-            self.settle(seen);
-            return Some(veto(
-                window,
-                match seen.bottleneck {
-                    Bottleneck::Gil => (Veto::Gil, "tasks wait, but the GIL is used up"),
-                    Bottleneck::Cores => (Veto::Cpu, "tasks wait, but the cores are used up"),
-                    Bottleneck::Quota => (Veto::Quota, "tasks wait, but the CPU quota is used up"),
-                },
-            ));
-        }
-        if window.limit >= window.cap {
-            self.settle(seen);
-            return Some(veto(window, (Veto::Cap, "tasks wait, but the cap is reached")));
-        }
-        if self.evidence.seen_ns < self.constants.rise_after_ns {
-            return None;
-        }
-        if !self.has_memory {
-            return Some(veto(
-                window,
-                (Veto::Memory, "tasks wait, but too little memory is left for threads"),
-            ));
-        }
-        let blind = self.evidence.seen_completions < 8.0 || seen.utilisation < 0.05;
-        let most = if blind { self.constants.most_blind_rise } else { self.constants.most_rise };
-        let limit = window.limit as f64;
-        let by_use = limit * self.constants.busy_aim / seen.utilisation.max(1e-6);
-        let mut want = by_use.max(target).min(limit * most).ceil() as usize;
-        if let Some(plateau) = self.plateau {
-            if plateau.until_ns > self.now_ns {
-                self.settle(seen);
-                return Some(veto(window, (Veto::Plateau, "tasks wait, but more workers brought nothing")));
-            }
-            want = want.min(window.limit + (window.limit / 4).max(1));
-        }
-        let want = want.clamp(window.limit + 1, window.cap);
-        self.try_out(Kind::Rise, window.limit);
-        Some(self.go(window, want, "tasks wait and the bottleneck has time left: up to the knee"))
-    }
-
-    /// Suspects a bottleneck out of sight: tasks are away for longer than they were with fewer workers.
-    fn probe(&mut self, window: &Window, seen: &Estimate) -> Option<Decision> {
-        let away_ns = self.evidence.away_ns()?;
-        if self.evidence.seen_completions < self.constants.comparable {
-            return None;
-        }
-        let least_ns = self.least_away_ns.map_or(away_ns, |least_ns| least_ns.min(away_ns));
-        self.least_away_ns = Some(least_ns);
-        let growth = away_ns / least_ns.max(1.0);
-        if growth < self.constants.remote_growth || seen.utilisation > 0.5 || self.trial.is_some() {
-            return None;
-        }
-        let slots = window.limit as f64 / growth;
-        let target = (slots + slots.sqrt()).ceil() as usize;
-        if target >= window.limit || target < window.min_workers.max(2) {
-            return None;
-        }
-        self.try_out(Kind::Probe, window.limit);
-        self.trial?;
-        Some(self.go(window, target, "tasks are away for longer than with fewer workers: trying fewer"))
-    }
-}
-
-/// Leaves the limit where it is although tasks wait.
-fn veto(window: &Window, (veto, reason): (Veto, &'static str)) -> Decision {
-    Decision { limit: window.limit, reason, veto: Some(veto) }
 }
 
 impl Controller for Knee {
@@ -307,7 +237,7 @@ impl Controller for Knee {
             self.start = window.limit;
             self.limit = Some(window.limit);
         } else if self.limit != Some(window.limit) {
-            // The guard, the gate or somebody's hand moved it.
+            // The guard or somebody's hand moved it.
             self.trial = None;
             self.changed(window.limit);
         }
@@ -315,29 +245,25 @@ impl Controller for Knee {
         if window.limit < lowest || window.limit > cap {
             return self.go(window, window.limit.clamp(lowest, cap), "held between min_workers and the cap");
         }
-        if window.completions > 0 {
-            self.mean_wall_ns = window.wall_ns as f64 / window.completions as f64;
-        }
-        self.notice_change(window);
-        let counted = window.workers_busy.saturating_sub(window.workers_joining);
+        self.observe(window);
         if std::mem::take(&mut self.skip) {
             // The window in which it changed, and those until surplus workers have finished.
-            self.skip = counted > window.limit;
+            self.skip = window.workers_busy.saturating_sub(window.workers_joining) > window.limit;
             return Decision::hold(window.limit, "the last change has not taken effect yet");
         }
-        let memory_ns =
-            if self.is_settled { self.constants.settled_memory_ns } else { self.constants.memory_ns };
-        self.evidence.add(window, memory_ns);
-        let is_bound = window.looks.bound_share() >= 0.5;
-        let Some(seen) = self.evidence.estimate() else {
+        self.evidence.add(window, self.constants.memory_ns);
+        let (Some(load), Some(seen)) = (self.load.estimate(), self.evidence.estimate()) else {
             return Decision::hold(window.limit, "nothing was seen");
         };
+        let is_bound = window.looks.bound_share() >= 0.5;
         if is_bound {
             self.throughput.add(window);
             if let Some(decision) = self.judge(window) {
                 return decision;
             }
         }
+        // The knee from all that was seen of the load, its use from what was seen of this limit.
+        let seen = Estimate { knee: load.knee, ..seen };
         if let Some(decision) = self.lower(window, &seen) {
             return decision;
         }
@@ -351,18 +277,28 @@ impl Controller for Knee {
 
     fn glance(&mut self, look: &Look) -> Option<Decision> {
         self.barren_ns = if look.completions > 0 { 0 } else { self.barren_ns.saturating_add(look.since_ns) };
-        if self.plateau.is_some() {
+        let is_elsewhere =
+            self.plateau.is_some() || self.trial.is_some_and(|trial| trial.kind == Kind::Probe);
+        if is_elsewhere {
             // The bottleneck is elsewhere: an idle process is as it should be, unless it is a deadlock.
             let patience_ns = (3.0 * self.mean_wall_ns).max(self.constants.gate_settled_ns as f64);
             if (self.barren_ns as f64) < patience_ns {
                 return None;
             }
         }
-        let limit = self.gate.look(look, self.is_settled, &self.constants)?;
-        if !self.has_memory && self.gate.quiet_ns() < self.constants.gate_settled_ns * 10 {
+        let patience_ns = self.is_settled.then(|| {
+            let half_ns = (self.mean_wall_ns / 2.0) as u64;
+            half_ns.clamp(self.constants.gate_settled_ns, self.constants.most_gate_settled_ns)
+        });
+        let limit = self.gate.look(look, patience_ns, &self.constants)?;
+        if !self.has_memory && self.barren_ns < self.constants.gate_settled_ns * 10 {
             return None;
         }
-        self.trial = None;
+        if let Some(trial) = self.trial.take().filter(|trial| trial.kind == Kind::Fall) {
+            // A fall that leaves nobody runnable was wrong, and so was the sensor that asked for it.
+            let until_ns = self.next_hold_ns();
+            self.floor = Some(Bound { limit: trial.from.min(look.cap), until_ns });
+        }
         self.changed(limit);
         Some(Decision::hold(limit, "tasks wait and nobody is runnable"))
     }

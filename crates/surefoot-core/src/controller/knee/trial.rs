@@ -48,7 +48,7 @@ impl Throughput {
     }
 
     fn is_comparable(&self, constants: &Constants) -> bool {
-        self.windows >= 2.0 && self.completions >= constants.comparable
+        self.windows >= LEAST_WINDOWS && self.completions >= constants.comparable
     }
 }
 
@@ -85,6 +85,12 @@ pub(super) struct Trial {
     windows: u32,
 }
 
+/// Windows whose spread says something.
+const LEAST_WINDOWS: f64 = 3.0;
+
+/// Standard errors by which throughputs must differ before anything is done.
+const SIGMAS: f64 = 2.0;
+
 /// A trial that has not come to a verdict by then never will: the difference is too small to see.
 const MOST_WINDOWS: u32 = 40;
 
@@ -119,7 +125,7 @@ impl Trial {
             return if self.windows >= MOST_WINDOWS { Verdict::Kept } else { Verdict::Open };
         }
         let (before, after) = (self.before.rate(), self.after.rate());
-        let error = self.before.error().hypot(self.after.error());
+        let error = SIGMAS * self.before.error().hypot(self.after.error());
         let floor = match self.kind {
             Kind::Rise => {
                 let share = limit as f64 / self.from as f64 - 1.0;
@@ -160,14 +166,14 @@ mod tests {
 
     #[test]
     fn a_rise_must_bring_part_of_its_share() {
-        assert_eq!(verdict(Kind::Rise, (8, &[50, 51, 49]), (16, &[99, 98, 99])), Verdict::Kept);
-        assert_eq!(verdict(Kind::Rise, (8, &[50, 51, 49]), (16, &[50, 50, 51])), Verdict::TakenBack);
+        assert_eq!(verdict(Kind::Rise, (8, &[50, 51, 50, 51]), (16, &[99, 98, 99, 99])), Verdict::Kept);
+        assert_eq!(verdict(Kind::Rise, (8, &[50, 51, 50, 51]), (16, &[50, 50, 51, 50])), Verdict::TakenBack);
     }
 
     #[test]
     fn a_fall_must_not_cost() {
-        assert_eq!(verdict(Kind::Fall, (16, &[50, 51, 50]), (8, &[50, 51, 50])), Verdict::Kept);
-        assert_eq!(verdict(Kind::Fall, (16, &[50, 51, 50]), (8, &[30, 31, 30])), Verdict::TakenBack);
+        assert_eq!(verdict(Kind::Fall, (16, &[50, 51, 50, 51]), (8, &[50, 51, 50, 51])), Verdict::Kept);
+        assert_eq!(verdict(Kind::Fall, (16, &[50, 51, 50, 51]), (8, &[30, 31, 30, 31])), Verdict::TakenBack);
     }
 
     #[test]
@@ -177,6 +183,6 @@ mod tests {
 
     #[test]
     fn nothing_is_compared_with_too_little() {
-        assert!(Trial::begin(Kind::Rise, 4, at(&[3, 3]), &Constants::default()).is_none());
+        assert!(Trial::begin(Kind::Rise, 4, at(&[3, 3, 3]), &Constants::default()).is_none());
     }
 }

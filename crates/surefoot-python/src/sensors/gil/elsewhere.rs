@@ -39,9 +39,25 @@ pub(super) fn find(py: Python<'_>) -> Result<String, Failure> {
 }
 
 /// Never reached: [`find`] fails.
-pub(super) fn count_waiters(_py: Python<'_>, _disprove: fn(String)) -> Result<Proof, String> {
+pub(super) fn count_waiters(
+    _py: Python<'_>,
+    _disprove: fn(String),
+    _again: fn(Python<'_>),
+) -> Result<Proof, String> {
     Err("not here".to_owned())
 }
 
 /// There are none to forget.
 pub(super) fn forget_waiters() {}
+
+/// Waits that have ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Waited {
+    pub(crate) waited_ns: u64,
+    pub(crate) rounds: u64,
+}
+
+/// There is no oracle either.
+pub(crate) fn waited(_py: Python<'_>) -> Result<Waited, String> {
+    Err("not here".to_owned())
+}

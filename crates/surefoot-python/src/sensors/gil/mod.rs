@@ -15,6 +15,8 @@
 mod condition;
 mod fault;
 #[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
+mod oracle;
+#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 mod place;
 #[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 #[path = "probe.rs"]
@@ -31,6 +33,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use arc_swap::ArcSwapOption;
 use pyo3::prelude::*;
 use surefoot_core::gil::GilReading;
+
+pub(crate) use probe::{sleeping_places, waited};
 
 use crate::sensors::report::{Report, Sensor};
 
@@ -54,7 +58,7 @@ const READY: u8 = 2;
 const UNSETTLED: u8 = 3;
 
 /// Trials that may fail before waiters are given up.
-const ATTEMPTS: u8 = 5;
+const ATTEMPTS: u8 = 10;
 static FAILED: AtomicU8 = AtomicU8::new(0);
 
 static OUTCOME: ArcSwapOption<Outcome> = ArcSwapOption::const_empty();
@@ -121,7 +125,7 @@ fn set_up(py: Python<'_>) -> u8 {
         publish(PROBE, Outcome { lock: Ok(lock), waiters: Err(forced()) });
         return READY;
     }
-    let (waiters, next) = match probe::count_waiters(py, disprove) {
+    let (waiters, next) = match probe::count_waiters(py, disprove, start) {
         Ok(probe::Proof::Whole(how)) => (Ok(how), READY),
         Ok(probe::Proof::Part(how)) => (Ok(how), UNSETTLED),
         Err(why) => (Err(why), after_failure()),
@@ -170,7 +174,12 @@ pub(crate) struct Lock;
 impl Sensor for Lock {
     fn report(&self, py: Python<'_>) -> Report {
         let outcome = outcome(py, |outcome| &outcome.lock);
-        Report::new("GIL held, switches", "lock word", "one look; a share of looks for a window", outcome)
+        Report::new(
+            "GIL held, switches",
+            "lock word",
+            "exact at a look; a share u of n looks: sqrt(u (1 - u) / n)",
+            outcome,
+        )
     }
 }
 
@@ -181,7 +190,12 @@ pub(crate) struct Waiters;
 impl Sensor for Waiters {
     fn report(&self, py: Python<'_>) -> Report {
         let outcome = outcome(py, |outcome| &outcome.waiters);
-        Report::new("GIL waiters", "condition variable", "0 threads for a look", outcome)
+        Report::new(
+            "GIL waiters",
+            "condition variable",
+            "exact at a look; looks dt apart: dt / 2 * sqrt(waits begun)",
+            outcome,
+        )
     }
 }
 

@@ -71,19 +71,16 @@ impl Place {
         double_word(self.interval + CONDITION + offset)
     }
 
-    #[allow(dead_code, reason = "for the census")]
     /// Where a thread that waits for the lock sleeps: the condition and its mutex.
     pub(crate) fn waiting(self) -> Range<usize> {
         self.interval + CONDITION..self.interval + SWITCH_CONDITION
     }
 
-    #[allow(dead_code, reason = "for the census")]
     /// Where a thread sleeps that was asked to let go, until another has the lock.
     pub(crate) fn handing_over(self) -> Range<usize> {
         self.interval + SWITCH_CONDITION..self.interval + END
     }
 
-    #[allow(dead_code, reason = "for the oracle")]
     /// The address of the condition that waiters sleep at.
     pub(super) fn condition(self) -> usize {
         self.interval + CONDITION
@@ -251,7 +248,7 @@ struct Table {
     /// In the interpreter's state: the pointer to its lock, and the main one's lock itself.
     lock_pointer: usize,
     lock: usize,
-    /// In the lock.
+    /// In the lock, while the next two are in the interpreter's state again.
     enabled: usize,
     locked: usize,
     holder: usize,
@@ -295,7 +292,8 @@ impl Table {
     /// Where it says that the main interpreter's lock is.
     fn place(&self, runtime: &Range<usize>) -> Result<Place, String> {
         let before = if self.is_free_threaded { ENABLED_BEFORE } else { 0 };
-        if (self.enabled, self.holder, self.locked) != (0, before + LAST_HOLDER, before + LOCKED) {
+        let interval = self.lock + before;
+        if (self.enabled, self.holder, self.locked) != (0, interval + LAST_HOLDER, interval + LOCKED) {
             return Err("the debug offsets describe another lock".to_owned());
         }
         // SAFETY: takes nothing; the interpreter is initialized, since we are called by it.

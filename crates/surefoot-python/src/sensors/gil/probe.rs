@@ -7,8 +7,9 @@ use pyo3::prelude::*;
 use surefoot_core::gil::{GilReading, GilState};
 
 use super::condition;
+use super::oracle::{self, Waited};
 use super::place::{self, Place};
-use super::trial;
+use super::trial::Trial;
 
 static INTERVAL: AtomicUsize = AtomicUsize::new(0);
 static IS_FREE_THREADED: AtomicBool = AtomicBool::new(false);
@@ -37,13 +38,12 @@ fn place() -> Place {
     Place::from_parts((INTERVAL.load(Ordering::Relaxed), IS_FREE_THREADED.load(Ordering::Relaxed)))
 }
 
-#[allow(dead_code, reason = "for the census")]
 /// Where threads that wait for the lock sleep, and where those that hand it over; nothing before
 /// the lock is found.
 pub(crate) fn sleeping_places() -> Option<(Range<usize>, Range<usize>)> {
-    let place = place();
     // Acquire: for the release in `find`.
-    (INTERVAL.load(Ordering::Acquire) != 0).then(|| (place.waiting(), place.handing_over()))
+    let is_found = INTERVAL.load(Ordering::Acquire) != 0;
+    is_found.then(|| (place().waiting(), place().handing_over()))
 }
 
 /// The lock as it is now. To be called only after [`find`] succeeded.
@@ -98,7 +98,11 @@ pub(super) fn find(py: Python<'_>) -> Result<String, Failure> {
 
 /// Learns to count the waiters and proves it, as far as possible now. To be called after [`find`],
 /// attached.
-pub(super) fn count_waiters(py: Python<'_>, disprove: fn(String)) -> Result<Proof, String> {
+pub(super) fn count_waiters(
+    py: Python<'_>,
+    disprove: fn(String),
+    again: fn(Python<'_>),
+) -> Result<Proof, String> {
     let offsets = condition::calibrate()?;
     REFERENCES.store(offsets.references, Ordering::Relaxed);
     SEQUENCE.store(offsets.sequence, Ordering::Relaxed);
@@ -106,7 +110,7 @@ pub(super) fn count_waiters(py: Python<'_>, disprove: fn(String)) -> Result<Proo
     if !place::is_gil_enabled(py)? {
         return Ok(Proof::Part(format!("{how}; to be tried when the lock is switched on")));
     }
-    match trial::run(waiters, disprove) {
+    match (Trial { waiters, disprove, again }).run() {
         Ok(()) => Ok(Proof::Whole(how)),
         Err(why) => {
             forget_waiters();
@@ -119,4 +123,14 @@ pub(super) fn count_waiters(py: Python<'_>, disprove: fn(String)) -> Result<Proo
 pub(super) fn forget_waiters() {
     REFERENCES.store(NONE, Ordering::Relaxed);
     SEQUENCE.store(NONE, Ordering::Relaxed);
+}
+
+/// Time spent waiting for the lock, exactly; the first call begins to measure.
+pub(crate) fn waited(py: Python<'_>) -> Result<Waited, String> {
+    super::start(py);
+    if INTERVAL.load(Ordering::Acquire) == 0 {
+        return Err("the lock was not found".to_owned());
+    }
+    oracle::install(place().condition())?;
+    Ok(oracle::waited())
 }

@@ -1,0 +1,133 @@
+//! The rules that a window may call for: down to the knee, up to it, or a probe.
+
+use super::Knee;
+use super::evidence::{Bottleneck, Estimate};
+use super::trial::Kind;
+use crate::decision::{Decision, Veto};
+use crate::window::Window;
+
+impl Knee {
+    /// Workers that the model asks for: the asymptotic knee and some headroom.
+    fn target(&self, seen: &Estimate) -> f64 {
+        let above = (seen.knee - seen.servers).max(0.0);
+        (seen.knee + self.constants.headroom * above.sqrt()) * self.extra
+    }
+
+    /// Down, if more workers are there than the bottleneck can serve.
+    pub(super) fn lower(&mut self, window: &Window, seen: &Estimate) -> Option<Decision> {
+        let enough = self.evidence.seen_completions >= seen.workers.max(2.0)
+            || self.evidence.seen_ns >= self.constants.lower_after_ns;
+        if !enough || seen.utilisation < self.constants.busy_high {
+            return None;
+        }
+        let mut target = (self.target(seen).round() as usize).max(window.min_workers).max(1);
+        if let Some(floor) = self.floor.filter(|floor| floor.until_ns > self.now_ns) {
+            target = target.max(floor.limit);
+        }
+        if !seen.sees_gil {
+            // What cannot be seen is no reason to serve fewer than the standard pool would.
+            target = target.max(self.start);
+        }
+        let limit = window.limit as f64;
+        let least_spare = if target == 1 { 0.0 } else { 1.0 };
+        let spare = (target as f64 * self.constants.dead_band).max(least_spare);
+        // A limit that is not reached does no harm yet, so only the workers there are count.
+        if seen.workers <= target as f64 + 0.5 || limit <= target as f64 + spare || target >= window.limit {
+            return None;
+        }
+        let surplus = seen.workers.min(limit) / target as f64 - 1.0;
+        if surplus * self.evidence.seen_ns < self.constants.surplus_ns {
+            return None;
+        }
+        self.try_out(Kind::Fall, window.limit);
+        let reason = match seen.bottleneck {
+            Bottleneck::Gil => "workers queue for the GIL: down to the knee",
+            Bottleneck::Cores => "workers queue for the cores: down to the knee",
+            Bottleneck::Quota => "the CPU quota is used up: down to the knee",
+        };
+        Some(self.go(window, target, reason))
+    }
+
+    /// Up, if the limit holds back tasks that the bottleneck has time for; else a veto that says why
+    /// not.
+    pub(super) fn raise(&mut self, window: &Window, seen: &Estimate) -> Option<Decision> {
+        let target = self.target(seen).round() as usize;
+        let is_beyond = window.limit >= target;
+        let low = if is_beyond { self.constants.busy_low_beyond } else { self.constants.busy_low };
+        // A difference that cannot be seen is not acted on.
+        if seen.utilisation + seen.utilisation_error >= low {
+            self.is_settled = true;
+            return Some(veto(window, used_up(seen.bottleneck)));
+        }
+        if window.limit >= window.cap {
+            self.is_settled = true;
+            return Some(veto(window, (Veto::Cap, "tasks wait, but the cap is reached")));
+        }
+        let unused_ns = (1.0 - seen.utilisation) * self.evidence.seen_ns;
+        let enough_ns = if is_beyond { 2.0 } else { 1.0 } * self.constants.unused_ns;
+        if self.evidence.seen_ns < self.constants.rise_after_ns || unused_ns < enough_ns {
+            return None;
+        }
+        if !self.has_memory {
+            return Some(veto(
+                window,
+                (Veto::Memory, "tasks wait, but too little memory is left for threads"),
+            ));
+        }
+        if let Some(plateau) = self.plateau.filter(|plateau| window.limit >= plateau.limit) {
+            if plateau.until_ns > self.now_ns {
+                self.is_settled = true;
+                return Some(veto(window, (Veto::Plateau, "tasks wait, but more workers brought nothing")));
+            }
+        }
+        let limit = window.limit as f64;
+        let (want, reason) = if is_beyond || self.plateau.is_some() {
+            let by_use = (limit * self.constants.busy_aim / seen.utilisation.max(0.01)).ceil();
+            let want = by_use.min((limit * 1.25).ceil());
+            self.extra = self.extra.max(want / (self.target(seen) / self.extra));
+            (want, "tasks wait and the bottleneck has time left: beyond the model's knee")
+        } else {
+            let blind = self.evidence.seen_completions < 8.0 || seen.utilisation < 0.05;
+            let most = if blind { self.constants.most_blind_rise } else { self.constants.most_rise };
+            let want = (target as f64).min((limit * most).ceil());
+            (want, "tasks wait and the bottleneck has time left: up to the knee")
+        };
+        let want = (want as usize).clamp(window.limit + 1, window.cap);
+        self.try_out(Kind::Rise, window.limit);
+        Some(self.go(window, want, reason))
+    }
+
+    /// Suspects a bottleneck out of sight: tasks take longer than they did with fewer workers, and not
+    /// for want of the GIL or of cores.
+    pub(super) fn probe(&mut self, window: &Window, seen: &Estimate) -> Option<Decision> {
+        let growth = self.evidence.wall_ns()? / self.least_wall_ns?.max(1.0);
+        if self.evidence.seen_completions < self.constants.comparable
+            || growth < self.constants.remote_growth
+            || seen.utilisation > 0.5
+            || self.trial.is_some()
+        {
+            return None;
+        }
+        let slots = window.limit as f64 / growth;
+        let target = (slots + slots.sqrt()).ceil() as usize;
+        if target >= window.limit || target < window.min_workers.max(2) {
+            return None;
+        }
+        self.try_out(Kind::Probe, window.limit);
+        self.trial?;
+        Some(self.go(window, target, "tasks take longer than with fewer workers: trying fewer"))
+    }
+}
+
+fn used_up(bottleneck: Bottleneck) -> (Veto, &'static str) {
+    match bottleneck {
+        Bottleneck::Gil => (Veto::Gil, "tasks wait, but the GIL is used up"),
+        Bottleneck::Cores => (Veto::Cpu, "tasks wait, but the cores are used up"),
+        Bottleneck::Quota => (Veto::Quota, "tasks wait, but the CPU quota is used up"),
+    }
+}
+
+/// Leaves the limit where it is although tasks wait.
+fn veto(window: &Window, (veto, reason): (Veto, &'static str)) -> Decision {
+    Decision { limit: window.limit, reason, veto: Some(veto) }
+}
