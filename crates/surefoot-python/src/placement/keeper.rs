@@ -179,8 +179,8 @@ impl Keeper {
         }
         reading.is_disturbed = std::mem::take(&mut roster.is_disturbed);
         reading.cores = roster.cores();
-        let thread_ids: Vec<u64> = roster.members.iter().map(|member| member.thread_id).collect();
-        reading.workers_cpu_ns = clocks::cpu_ns_of(&thread_ids);
+        reading.workers_cpu_ns =
+            roster.members.iter().map(|member| clocks::cpu_ns_of(member.thread_id)).sum::<Option<u64>>();
         let advice = roster.placement.look(reading);
         match advice.place {
             Place::OneCore => roster.gather(),
