@@ -27,13 +27,20 @@ use super::Controller;
 use crate::decision::Decision;
 use crate::gil::GilReading;
 use crate::look::Look;
-use crate::window::Window;
+use crate::window::{Looks, Window};
 use evidence::{Estimate, Evidence};
 use gate::Gate;
 use trial::{Kind, Throughput, Trial, Verdict};
 
 /// Tasks of one window whose mean wall time means something.
 const LEAST_COMPLETIONS: u64 = 4;
+
+/// Clocks that are read one after the other disagree by some time.
+const SLACK_NS: f64 = 20e6;
+
+/// More cores, and more threads of others that want the GIL, than any machine that this runs on has.
+const MOST_CORES: f64 = 1024.0;
+const MOST_FOREIGN: f64 = 1024.0;
 
 /// A limit that throughput has shown to be enough, or needed.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +74,8 @@ pub struct Knee {
     fallen_from: Option<usize>,
     /// Most of a bottleneck has been used by this load, so a moment without anybody runnable is a gap.
     is_known: bool,
+    /// A sensor said what cannot be.
+    is_fooled: bool,
     /// Some look could see who is runnable.
     has_sight: bool,
     /// What the load was shown to need above the model's target, as a factor: tasks that go through
@@ -112,6 +121,7 @@ impl Knee {
             is_settled: false,
             fallen_from: None,
             is_known: false,
+            is_fooled: false,
             has_sight: false,
             extra: 1.0,
             changed_windows: 0,
@@ -160,10 +170,12 @@ impl Knee {
     }
 
     /// Begins or goes on with a trial of the change from `from`.
-    fn try_out(&mut self, kind: Kind, from: usize) {
+    fn try_out(&mut self, kind: Kind, from: usize, utilisation: f64) {
         match &mut self.trial {
             Some(trial) if trial.kind == kind => trial.moved(),
-            _ => self.trial = Trial::begin(kind, from, self.throughput, &self.constants),
+            _ => {
+                self.trial = Trial::begin(kind, (from, utilisation), self.throughput, &self.constants);
+            }
         }
     }
 
@@ -171,6 +183,30 @@ impl Knee {
         let (first, most) = (self.constants.hold_ns as f64, self.constants.most_hold_ns as f64);
         self.hold_ns = if self.hold_ns > 0.0 { (self.hold_ns * 2.0).min(most) } else { first };
         self.now_ns + self.hold_ns
+    }
+
+    /// The window without what cannot be: a sensor that once said the impossible is not asked again.
+    fn believable(&mut self, window: &Window) -> Window {
+        let duration_ns = window.duration_ns as f64;
+        let threads = window.workers_live.max(window.workers_busy) as f64;
+        let cpu = window.workers_cpu_ns.map_or(0.0, |ns| ns as f64);
+        let process = window.process_cpu_ns.map_or(0.0, |ns| ns as f64);
+        let runqueue = window.workers_runqueue_ns.map_or(0.0, |ns| ns as f64);
+        let slack_ns = duration_ns + SLACK_NS;
+        self.is_fooled |= cpu > threads * slack_ns
+            || runqueue > threads * slack_ns
+            || process > MOST_CORES * slack_ns
+            || window.looks.gil_waiters_mean().is_some_and(|waiters| waiters > threads + MOST_FOREIGN);
+        if !self.is_fooled {
+            return *window;
+        }
+        Window {
+            workers_cpu_ns: None,
+            workers_runqueue_ns: None,
+            process_cpu_ns: None,
+            looks: Looks { seen: 0, counted: 0, ..window.looks },
+            ..*window
+        }
     }
 
     /// Takes a window into all that is remembered; whether the load is another since some windows.
@@ -187,7 +223,14 @@ impl Knee {
             self.least_wall_ns = Some(least_ns.min(self.mean_wall_ns));
         }
         let differs = || {
-            let (now, before) = (self.recent.estimate()?.knee, self.load.estimate()?.knee);
+            // Beyond twice the cap one knee is as good as another.
+            let knee = |of: &Evidence| Some(of.estimate()?.knee.min(2.0 * window.cap as f64));
+            let (now, before) = (knee(&self.recent)?, knee(&self.load)?);
+            // With the bottleneck out of sight the time outside depends on the limit, not the load.
+            let use_of = |of: &Evidence| Some(of.estimate()?.utilisation);
+            if use_of(&self.recent)?.max(use_of(&self.load)?) < self.constants.quiet_share {
+                return None;
+            }
             // Windows shorter than a task also say which part of it the workers are in.
             let is_long = 3.0 * window.duration_ns as f64 >= self.mean_wall_ns;
             let change = if is_long { self.constants.change } else { self.constants.large_change };
@@ -201,20 +244,23 @@ impl Knee {
     }
 
     /// The verdict on a running trial, as a decision if it is to be taken back.
-    fn judge(&mut self, window: &Window) -> Option<Decision> {
+    fn judge(&mut self, window: &Window, seen: &Estimate) -> Option<Decision> {
         let mut trial = self.trial?;
         trial.add(window);
         self.trial = Some(trial);
-        match trial.verdict(window.limit, &self.constants) {
+        match trial.verdict(window.limit, seen.utilisation, &self.constants) {
             Verdict::Open => None,
             Verdict::Kept => {
                 self.trial = None;
                 if trial.kind == Kind::Probe {
-                    let until_ns = self.next_hold_ns();
+                    let until_ns = self.now_ns + self.constants.hold_ns as f64;
                     self.plateau = Some(Bound { limit: window.limit, until_ns });
-                } else if trial.kind == Kind::Rise {
+                } else if matches!(trial.kind, Kind::Rise | Kind::Reach) {
                     self.plateau = None;
                     self.hold_ns = 0.0;
+                }
+                if trial.kind == Kind::Reach {
+                    self.extra = self.extra.max(window.limit as f64 * self.extra / self.target(seen));
                 }
                 None
             }
@@ -222,7 +268,7 @@ impl Knee {
                 self.trial = None;
                 let until_ns = self.next_hold_ns();
                 let limit = trial.from.clamp(window.min_workers, window.cap);
-                if trial.kind == Kind::Rise {
+                if matches!(trial.kind, Kind::Rise | Kind::Reach) {
                     self.plateau = Some(Bound { limit, until_ns });
                     Some(self.go(window, limit, "plateau: more workers brought no more throughput"))
                 } else {
@@ -258,6 +304,7 @@ impl Controller for Knee {
         if window.limit < lowest || window.limit > cap {
             return self.go(window, window.limit.clamp(lowest, cap), "held between min_workers and the cap");
         }
+        let window = &self.believable(window);
         self.observe(window);
         if std::mem::take(&mut self.skip) {
             // The window in which it changed, and those until surplus workers have finished.
@@ -268,10 +315,12 @@ impl Controller for Knee {
         let (Some(load), Some(seen)) = (self.load.estimate(), self.evidence.estimate()) else {
             return Decision::hold(window.limit, "nothing was seen");
         };
+        // The knee from all that was seen of the load, its use from what was seen of this limit.
+        let seen = Estimate { knee: load.knee, ..seen };
         let is_bound = window.looks.bound_share() >= 0.5;
         if is_bound {
             self.throughput.add(window);
-            if let Some(decision) = self.judge(window) {
+            if let Some(decision) = self.judge(window, &seen) {
                 return decision;
             }
         }
@@ -280,8 +329,6 @@ impl Controller for Knee {
         if is_used && self.evidence.seen_ns >= 2.0 * INTERVAL_NS as f64 {
             self.fallen_from = None;
         }
-        // The knee from all that was seen of the load, its use from what was seen of this limit.
-        let seen = Estimate { knee: load.knee, ..seen };
         if let Some(decision) = self.lower(window, &seen) {
             return decision;
         }
@@ -304,9 +351,11 @@ impl Controller for Knee {
                 return None;
             }
         }
+        let fooled = Look { gil: GilReading::Unknown, process_cpu_ns: None, ..*look };
+        let look = if self.is_fooled { &fooled } else { look };
         let is_blind = look.gil == GilReading::Unknown && look.process_cpu_ns.is_none();
         self.has_sight |= !is_blind;
-        if is_blind && self.has_sight {
+        if is_blind && self.has_sight && !self.is_fooled {
             // A sensor that failed for once says nothing; where there is none, patience must do.
             return None;
         }

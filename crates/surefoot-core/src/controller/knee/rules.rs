@@ -8,7 +8,7 @@ use crate::window::Window;
 
 impl Knee {
     /// Workers that the model asks for: the asymptotic knee and some headroom.
-    fn target(&self, seen: &Estimate) -> f64 {
+    pub(super) fn target(&self, seen: &Estimate) -> f64 {
         let above = (seen.knee - seen.servers).max(0.0);
         (seen.knee + self.constants.headroom * above.sqrt()) * self.extra
     }
@@ -39,7 +39,7 @@ impl Knee {
         if surplus * self.evidence.seen_ns < self.constants.surplus_ns {
             return None;
         }
-        self.try_out(Kind::Fall, window.limit);
+        self.try_out(Kind::Fall, window.limit, seen.utilisation);
         self.fallen_from = Some(window.limit);
         self.is_settled = true;
         let reason = match seen.bottleneck {
@@ -65,7 +65,7 @@ impl Knee {
             self.is_settled = true;
             return Some(veto(window, (Veto::Cap, "tasks wait, but the cap is reached")));
         }
-        if self.trial.is_some_and(|trial| trial.kind == Kind::Probe) {
+        if self.trial.is_some_and(|trial| matches!(trial.kind, Kind::Probe | Kind::Reach)) {
             return None;
         }
         let unused_ns = (1.0 - seen.utilisation) * self.evidence.seen_ns;
@@ -91,7 +91,6 @@ impl Knee {
         let (want, reason) = if is_beyond || self.plateau.is_some() {
             let by_use = (limit * self.constants.busy_aim / seen.utilisation.max(0.01)).ceil();
             let want = by_use.min((limit * 1.25).ceil());
-            self.extra = self.extra.max(want / (self.target(seen) / self.extra));
             (want, "tasks wait and the bottleneck has time left: beyond the model's knee")
         } else {
             let blind = self.evidence.seen_completions < 8.0 || seen.utilisation < 0.05;
@@ -100,7 +99,7 @@ impl Knee {
             (want, "tasks wait and the bottleneck has time left: up to the knee")
         };
         let want = (want as usize).clamp(window.limit + 1, window.cap);
-        self.try_out(Kind::Rise, window.limit);
+        self.try_out(if is_beyond { Kind::Reach } else { Kind::Rise }, window.limit, seen.utilisation);
         Some(self.go(window, want, reason))
     }
 
@@ -130,7 +129,7 @@ impl Knee {
         if target >= window.limit || target < window.min_workers.max(2) {
             return None;
         }
-        self.try_out(Kind::Probe, window.limit);
+        self.try_out(Kind::Probe, window.limit, seen.utilisation);
         self.trial?;
         Some(self.go(window, target, "tasks take longer than with fewer workers: trying fewer"))
     }
