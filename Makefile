@@ -12,7 +12,7 @@ RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYO3_PYTHON := $(abspath $(BIN)/python)
 
-.PHONY: help demo test lint rust-test model python-test matrix chaos bench bench-full docs build clean
+.PHONY: help demo test lint rust-test model simulate python-test matrix chaos bench bench-full docs build clean
 
 help: ## list these words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,10 @@ rust-test: ## unit tests, properties and doc examples of the Rust crates
 model: ## loom models of the park, wake, retire and shutdown protocol
 	CARGO_TARGET_DIR=target/loom RUSTFLAGS="--cfg surefoot_loom" LOOM_MAX_PREEMPTIONS=2 \
 		cargo test --locked --quiet -p surefoot-core --profile model --test loom
+
+simulate: ## compare controllers in the simulator; a million programs of tasks that wait for tasks
+	cargo run --release --locked --quiet -p surefoot-cli --example surefoot -- simulate --seeds 10
+	cargo test --release --locked --quiet -p surefoot-core --test sim_join_graphs -- --include-ignored --nocapture
 
 python-test: build $(STAMPS)/test-tools ## the pytest suite on the project's own interpreter
 	$(BIN)/python -m pytest -q tests bench/tests -m "not chaos"

@@ -170,7 +170,7 @@ pub(crate) struct SimulateArgs {
     #[arg(long)]
     pub(crate) list: bool,
 
-    /// Show the decisions of each run: when, the limit, the reason.
+    /// Show every change of the limit: when, from what to what, why.
     #[arg(long)]
     pub(crate) decisions: bool,
 }

@@ -33,10 +33,10 @@ struct Line<'a> {
     efficiency: f64,
     limit_over_knee: f64,
     overshoot: f64,
-    wall_p99_ratio: Option<f64>,
+    response_p99_ratio: Option<f64>,
     reversals_per_10s: f64,
     settlings: Vec<Turn>,
-    finish_ratio: Option<f64>,
+    finish_lag_s: Option<f64>,
     is_stuck: bool,
 }
 
@@ -51,6 +51,10 @@ struct Turn {
 
 fn seconds(time_ns: u64) -> f64 {
     time_ns as f64 / 1e9
+}
+
+fn nanoseconds(time_s: f64) -> u64 {
+    u64::try_from(std::time::Duration::from_secs_f64(time_s.min(1e6)).as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn line<'a>(
@@ -75,7 +79,7 @@ fn line<'a>(
         efficiency: score.efficiency,
         limit_over_knee: score.limit_over_knee,
         overshoot: score.overshoot,
-        wall_p99_ratio: score.wall_p99_ratio,
+        response_p99_ratio: score.response_p99_ratio,
         reversals_per_10s: score.reversals_per_10s,
         settlings: score
             .settlings
@@ -91,7 +95,7 @@ fn line<'a>(
                 regret_s: settling.regret_s,
             })
             .collect(),
-        finish_ratio: score.finish_ratio,
+        finish_lag_s: score.finish_lag_s,
         is_stuck: score.is_stuck,
     }
 }
@@ -118,7 +122,7 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<i32, Stop> {
     let mut runs: Vec<(Scenario, contest::Entry)> = Vec::new();
     let mut table = new_table("scenario");
     for scenario in scenarios {
-        let length_ns = args.seconds.map_or(scenario.length_ns, |seconds| (seconds * 1e9) as u64);
+        let length_ns = args.seconds.map_or(scenario.length_ns, nanoseconds);
         let contest = contest::hold(&scenario, &contenders, u64::from(args.seeds), length_ns);
         for entry in &contest.entries {
             if let Some(file) = &mut records {
@@ -128,6 +132,9 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<i32, Stop> {
                 file.write_all(&text)
                     .map_err(|error| Stop::failure(format!("cannot write a record: {error}")))?;
             }
+        }
+        if args.decisions {
+            contest.entries.iter().for_each(|entry| show_decisions(scenario.name, entry));
         }
         let knees: Vec<String> = contest.optimum.turns.iter().map(|best| best.knee.to_string()).collect();
         for contender in &contenders {
@@ -140,6 +147,21 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<i32, Stop> {
     println!("{table}\n");
     println!("{}", totals(&contenders, &runs));
     Ok(0)
+}
+
+fn show_decisions(scenario: &str, entry: &contest::Entry) {
+    println!("{scenario}, {}, seed {}", entry.contender, entry.seed);
+    for decision in &entry.decisions {
+        let veto = decision.veto.map_or(String::new(), |veto| format!(" [{}]", veto.name()));
+        println!(
+            "{:9.4} s {:5} -> {:<5} {}{veto}",
+            seconds(decision.at_ns),
+            decision.limit_before,
+            decision.limit,
+            decision.reason
+        );
+    }
+    println!();
 }
 
 fn totals(contenders: &[Contender], runs: &[(Scenario, contest::Entry)]) -> String {
@@ -206,7 +228,7 @@ fn new_table(first: &str) -> Table {
         "reversals/10 s",
         "worst",
         "regret s",
-        "finish",
+        "finish lag s",
         "stuck",
     ]);
     for (place, column) in table.column_iter_mut().enumerate() {
@@ -232,11 +254,11 @@ fn row(names: &[&str], summary: &Summary) -> Vec<String> {
         shown(summary.settle_up_p95_s, 2),
         shown(summary.settle_down_p95_s, 2),
         shown(summary.overshoot_median, 2),
-        shown(summary.wall_p99_ratio_median, 2),
+        shown(summary.response_p99_ratio_median, 2),
         shown(summary.reversals_per_10s_mean, 1),
         shown(summary.reversals_per_10s_max, 1),
         shown(summary.regret_s_mean, 2),
-        shown(summary.finish_ratio_max, 2),
+        shown(summary.finish_lag_s_max, 3),
         summary.stuck.to_string(),
     ]);
     cells

@@ -31,6 +31,7 @@ pub mod placement;
 pub mod pool;
 pub mod regulator;
 pub mod sample;
+pub mod share;
 #[cfg(not(surefoot_loom))]
 pub mod sim;
 pub mod snapshot;

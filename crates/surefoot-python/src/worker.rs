@@ -25,16 +25,18 @@ use pyo3::types::PyTuple;
 use surefoot_core::clock;
 use surefoot_core::parker::Wake;
 use surefoot_core::pool::{Next, Retire, Worker};
-use surefoot_core::sample::{Outcome, Sample};
+use surefoot_core::sample::{FunctionId, Outcome, Sample};
 use surefoot_core::spin::Spinner;
 
 use crate::attach;
+use crate::function::LastSeen;
 use crate::future::{Announced, Ending, FutureCore};
 use crate::handover;
 use crate::join::Member;
 use crate::placement::Seat;
 use crate::process;
 use crate::sensors::clocks;
+use crate::sensors::own_delay::OwnDelay;
 use crate::shared::{Item, Shared};
 use crate::standard::Standard;
 use crate::task::Task;
@@ -125,6 +127,9 @@ fn begin_loop<'a>(py: Python<'a>, entry: &'a WorkerEntry) -> PyResult<Box<Loop<'
         breathed_ns: 0,
         queued_ns: 0,
         attach_wait_ns: 0,
+        function: FunctionId::OTHERS,
+        last_seen: LastSeen::default(),
+        own_delay: OwnDelay::new(),
         _seat: shared.keeper.as_ref().and_then(Seat::take),
     }))
 }
@@ -174,6 +179,10 @@ struct Loop<'a> {
     /// Of the task taken last.
     queued_ns: u64,
     attach_wait_ns: u64,
+    function: FunctionId,
+    /// Where that number comes from, for the next task.
+    last_seen: LastSeen,
+    own_delay: OwnDelay,
     /// In a pool that may be kept on one core.
     _seat: Option<Seat>,
 }
@@ -246,6 +255,7 @@ impl Loop<'_> {
                 self.reading = Reading::now();
                 self.breathed_ns = self.reading.wall_ns;
                 self.attach_wait_ns = self.reading.wall_ns.saturating_sub(at_ns);
+                self.own_delay.woken();
             }
             Waited::Retired => self.forget_thread(py),
         }
@@ -313,6 +323,7 @@ impl Loop<'_> {
     /// Runs a task; says whether this is still the process that the pool is in.
     fn run_task(&mut self, future: &Bound<'_, FutureCore>) -> bool {
         let Some(task) = self.begin(future) else { return true };
+        self.function = self.shared.functions.id_of(future.py(), &task, &mut self.last_seen);
         let ended = task.call(future.py());
         let end = Reading::after(self.reading);
         let goes_on = process::generation() == self.generation;
@@ -322,9 +333,16 @@ impl Loop<'_> {
         // With callbacks, the next task must not be charged for them.
         self.reading = match self.announce(future, ended) {
             Announced::ToNobody => end,
-            Announced::ToSomebody => Reading::now(),
+            Announced::ToSomebody => self.reading_after_pause(end),
         };
         goes_on
+    }
+
+    /// A reading after something that is no task's.
+    fn reading_after_pause(&mut self, before: Reading) -> Reading {
+        let reading = Reading::now();
+        self.own_delay.paused(reading.wall_ns.saturating_sub(before.wall_ns));
+        reading
     }
 
     /// Takes the task out of its future; `None` if there is nothing to run.
@@ -368,6 +386,7 @@ impl Loop<'_> {
         if process::generation() != self.generation {
             return false;
         }
+        self.function = FunctionId::OTHERS;
         self.record(Reading::now(), ran.is_ok());
         if let Err(error) = ran {
             self.standard.critical(py, "Exception in worker", error);
@@ -383,8 +402,11 @@ impl Loop<'_> {
         let cpu_ns = start.cpu_ns.zip(end.cpu_ns).map(|(start, end)| end.saturating_sub(start));
         let wall_ns = end.wall_ns.saturating_sub(start.wall_ns);
         let attach_wait_ns = std::mem::take(&mut self.attach_wait_ns);
+        let pause_ns = wall_ns.saturating_sub(cpu_ns.unwrap_or(0));
+        let runqueue_ns = self.own_delay.ended(wall_ns, pause_ns);
         let outcome = if is_ok { Outcome::Done } else { Outcome::Failed };
-        let sample = Sample { queued_ns: self.queued_ns, attach_wait_ns, wall_ns, cpu_ns };
+        let (queued_ns, function) = (self.queued_ns, self.function);
+        let sample = Sample { queued_ns, attach_wait_ns, wall_ns, cpu_ns, runqueue_ns, function };
         self.shared.pool.finish(&sample, outcome, end.wall_ns);
     }
 

@@ -1,6 +1,9 @@
 //! Who is compared with whom.
 
-use super::comparator::Clairvoyant;
+use super::comparator::{
+    Clairvoyant, Gradient2, HillClimbing, Published, QueueDepth, gradient2, hill_climbing, published,
+    queue_depth,
+};
 use super::load::Tasks;
 use super::optimum::{Best, Optimum};
 use super::plant::{Rule, Setup};
@@ -37,6 +40,16 @@ fn controlled(setup: &Setup, controller: impl Controller + 'static, interval_ns:
     Rule::Controlled { controller: Box::new(controller), interval_ns, limit: standard(setup), min_workers: 1 }
 }
 
+/// The same rule with the limit at first that its source gives.
+fn starting_with(limit_at_first: usize, rule: Rule) -> Rule {
+    match rule {
+        Rule::Controlled { controller, interval_ns, min_workers, .. } => {
+            Rule::Controlled { controller, interval_ns, limit: limit_at_first, min_workers }
+        }
+        Rule::Constant(_) => rule,
+    }
+}
+
 /// The rule that knows the load and sets `of` the best of each turn.
 pub(super) fn clairvoyant(setup: &Setup, optimum: &Optimum, of: fn(&Best) -> usize) -> Rule {
     let limits: Vec<usize> = optimum.turns.iter().map(of).collect();
@@ -62,6 +75,36 @@ pub const ALL: &[Contender] = &[
         name: "paper",
         about: "section 5.3 of the paper to the letter",
         make: |setup, _| controlled(setup, Paper::default(), paper::INTERVAL_NS),
+    },
+    Contender {
+        name: "published",
+        about: "the published library's rule",
+        make: |setup, _| {
+            let rule = controlled(setup, Published::default(), published::INTERVAL_NS);
+            starting_with(published::WORKERS_AT_FIRST, rule)
+        },
+    },
+    Contender {
+        name: "queue-depth",
+        about: "as many workers as tasks, as Celery's autoscaler",
+        make: |setup, _| controlled(setup, QueueDepth::default(), queue_depth::INTERVAL_NS),
+    },
+    Contender {
+        name: "hill-climbing",
+        about: "the .NET thread pool's",
+        make: |setup, _| {
+            let cores = (setup.machine.usable_cores().ceil() as usize).max(1);
+            let rule = controlled(setup, HillClimbing::new(cores), hill_climbing::INTERVAL_NS);
+            starting_with(cores, rule)
+        },
+    },
+    Contender {
+        name: "gradient2",
+        about: "Netflix's limiter by response time",
+        make: |setup, _| {
+            let rule = controlled(setup, Gradient2::default(), gradient2::INTERVAL_NS);
+            starting_with(gradient2::LIMIT_AT_FIRST, rule)
+        },
     },
     Contender { name: "fixed-1", about: "one worker", make: |setup, _| constant(1)(setup) },
     Contender { name: "fixed-4", about: "four workers", make: |setup, _| constant(4)(setup) },

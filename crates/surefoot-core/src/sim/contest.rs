@@ -5,6 +5,7 @@ use super::optimum::{self, Optimum, Reference};
 use super::plant;
 use super::scenario::{Judged, Scenario};
 use super::score::{self, Score, Way};
+use crate::decision::Entry as Decided;
 
 /// One run of one contender.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct Entry {
     pub seed: u64,
     /// How it went.
     pub score: Score,
+    /// Every decision that changed the limit.
+    pub decisions: Vec<Decided>,
 }
 
 /// All runs of one scenario.
@@ -37,7 +40,7 @@ pub fn hold(scenario: &Scenario, contenders: &[Contender], seeds: u64, length_ns
             let rule = contender.rule(&scenario.setup, &optimum);
             let trace = plant::run(&scenario.setup, rule, seed, length_ns);
             let score = score::score(scenario, &optimum, reference, &trace);
-            entries.push(Entry { contender: contender.name, seed, score });
+            entries.push(Entry { contender: contender.name, seed, score, decisions: trace.decisions });
         }
     }
     Contest { optimum, entries }
@@ -62,16 +65,16 @@ pub struct Summary {
     pub settle_down_p95_s: Option<f64>,
     /// Median of the overshoot.
     pub overshoot_median: Option<f64>,
-    /// Median of the 99th percentile of wall times, against the knee's.
-    pub wall_p99_ratio_median: Option<f64>,
+    /// Median of the 99th percentile of the response, against the knee's.
+    pub response_p99_ratio_median: Option<f64>,
     /// Mean of the reversals in 10 s.
     pub reversals_per_10s_mean: Option<f64>,
     /// The most in a run.
     pub reversals_per_10s_max: Option<f64>,
     /// Mean regret for each turn.
     pub regret_s_mean: Option<f64>,
-    /// Worst finish against the standard pool of the same cap.
-    pub finish_ratio_max: Option<f64>,
+    /// How much later than the standard pool of the same cap, at worst.
+    pub finish_lag_s_max: Option<f64>,
     /// Runs that never came to an end.
     pub stuck: usize,
 }
@@ -94,7 +97,7 @@ impl Summary {
         let limits = all(&mut closed().map(|score| score.limit_over_knee));
         let reversals = all(&mut flowing().map(|score| score.reversals_per_10s));
         let regrets = all(&mut closed().flat_map(|score| &score.settlings).map(|turn| turn.regret_s));
-        let finishes = all(&mut scores(&[Judged::Finish]).filter_map(|score| score.finish_ratio));
+        let finishes = all(&mut scores(&[Judged::Finish]).filter_map(|score| score.finish_lag_s));
         Self {
             runs: runs.clone().count(),
             efficiency_median: quantile(&efficiencies, 0.5),
@@ -104,14 +107,14 @@ impl Summary {
             settle_up_p95_s: quantile(&settled(Way::Up), 0.95),
             settle_down_p95_s: quantile(&settled(Way::Down), 0.95),
             overshoot_median: quantile(&all(&mut closed().map(|score| score.overshoot)), 0.5),
-            wall_p99_ratio_median: quantile(
-                &all(&mut flowing().filter_map(|score| score.wall_p99_ratio)),
+            response_p99_ratio_median: quantile(
+                &all(&mut flowing().filter_map(|score| score.response_p99_ratio)),
                 0.5,
             ),
             reversals_per_10s_mean: mean(&reversals),
             reversals_per_10s_max: quantile(&reversals, 1.0),
             regret_s_mean: mean(&regrets),
-            finish_ratio_max: quantile(&finishes, 1.0),
+            finish_lag_s_max: quantile(&finishes, 1.0),
             stuck: runs.filter(|run| run.1.is_stuck).count(),
         }
     }

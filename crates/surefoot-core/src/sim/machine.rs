@@ -56,12 +56,12 @@ impl Machine {
         threads_max: usize::MAX,
     };
 
-    /// Two x86-64 cores with CPython 3.11 to 3.13. Calibrated on the two-core rows of
+    /// Two x86-64 cores with `CPython` 3.11 to 3.13. Calibrated on the two-core rows of
     /// `micro` (hand-off) and on pure CPU with 32 to 2,048 threads (futile wakes, forced hand-off).
     pub const TWO_CORES: Self = Self {
         cores: 2.0,
-        handoff_ns: 28_000,
-        forced_handoff_ns: 150_000,
+        handoff_ns: 60_000,
+        forced_handoff_ns: 60_000,
         futile_cpu_ns: 6_000.0,
         futile_stall_ns: 3_000.0,
         create_ns: 80_000,
@@ -82,8 +82,8 @@ impl Machine {
     /// The machine of the published one-core curve; calibrated on that curve.
     pub const PUBLISHED_ONE_CORE: Self = Self {
         cores: 1.0,
-        handoff_ns: 2_000,
-        forced_handoff_ns: 2_000,
+        handoff_ns: 1_500,
+        forced_handoff_ns: 1_500,
         futile_cpu_ns: 850.0,
         futile_stall_ns: 850.0,
         create_ns: 80_000,
@@ -93,7 +93,7 @@ impl Machine {
 
     /// The machine of the published four-core curve; calibrated on that curve.
     pub const PUBLISHED_FOUR_CORES: Self =
-        Self { cores: 4.0, handoff_ns: 27_000, forced_handoff_ns: 27_000, ..Self::PUBLISHED_ONE_CORE };
+        Self { cores: 4.0, handoff_ns: 60_000, forced_handoff_ns: 60_000, ..Self::PUBLISHED_ONE_CORE };
 
     /// Cores that may be used on average.
     pub fn usable_cores(&self) -> f64 {

@@ -22,11 +22,19 @@
 //! - [`scenario`]: what is run; [`optimum`]: the best that a constant limit reaches in it.
 //! - [`contender`]: who is compared, [`comparator`] being other people's rules.
 //! - [`trace`] is what a run leaves, [`score`] what it comes to.
+//! - [`join_graph`]: random programs of tasks that wait for each other.
 //! - [`mva`]: the theory that the plant is held against.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "times and numbers of a simulation are positive and far below what an integer holds"
+)]
 
 pub mod comparator;
 pub mod contender;
 pub mod contest;
+pub mod join_graph;
 pub mod load;
 pub mod machine;
 pub mod mva;

@@ -1,6 +1,6 @@
 //! The best that a constant limit reaches, found by a sweep.
 
-use super::load::Tasks;
+use super::load::{Arrival, Tasks};
 use super::plant::{Rule, Setup, run};
 use super::scenario::{Judged, Scenario};
 use super::trace::Trace;
@@ -15,7 +15,12 @@ const SETTLED_TIMES: f64 = 1.5;
 /// Nor beyond the knee and this, where the knee is small.
 const SETTLED_MORE: usize = 2;
 
-const S_NS: u64 = 1_000_000_000;
+/// Tasks for each worker in a run of the sweep.
+const ROUNDS: f64 = 40.0;
+/// But no run is longer than this.
+const LONGEST_NS: u64 = 120_000_000_000;
+/// The peak is the least limit with this share of the best: of equals, the fewest.
+const PEAK_SHARE: f64 = 0.995;
 
 /// The best of one turn of a load.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,16 +54,77 @@ fn grid(cap: usize) -> Vec<usize> {
     tried
 }
 
-fn best(rates: &[(usize, f64)], cap: usize) -> Best {
-    let (peak, tasks_per_s) =
-        rates.iter().copied().fold((1, 0.0), |best, point| if point.1 > best.1 { point } else { best });
-    let least = |share: f64| {
-        let found = rates.iter().find(|point| point.1 >= share * tasks_per_s);
-        found.map_or(cap, |point| point.0)
-    };
-    let knee = least(KNEE_SHARE);
-    let high = ((knee as f64 * SETTLED_TIMES) as usize).max(knee + SETTLED_MORE).min(cap);
-    Best { knee, peak, tasks_per_s, settled: (least(SETTLED_SHARE), high) }
+/// One constant limit, measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Point {
+    workers: usize,
+    tasks_per_s: f64,
+    response_p99_ns: u64,
+}
+
+/// A measured curve, ascending in workers, not empty.
+#[derive(Clone, Debug, PartialEq)]
+struct Curve(Vec<Point>);
+
+impl Curve {
+    fn best_per_s(&self) -> f64 {
+        self.0.iter().fold(0.0, |best, point| best.max(point.tasks_per_s))
+    }
+
+    /// The place of the least limit with this share of the best throughput.
+    fn place(&self, share: f64) -> usize {
+        let enough = share * self.best_per_s();
+        self.0.iter().position(|point| point.tasks_per_s >= enough).unwrap_or(0)
+    }
+
+    fn least(&self, share: f64) -> usize {
+        self.0[self.place(share)].workers
+    }
+
+    /// The number to measure in order to know the least limit with this share better; `None`: known to
+    /// one worker, or two in a hundred.
+    fn between(&self, share: f64) -> Option<usize> {
+        let place = self.place(share);
+        let (below, above) = (self.0[place.checked_sub(1)?].workers, self.0[place].workers);
+        (above - below > 1 + above / 50).then_some(usize::midpoint(below, above))
+    }
+
+    fn insert(&mut self, point: Point) {
+        let place = self.0.partition_point(|other| other.workers < point.workers);
+        self.0.insert(place, point);
+    }
+
+    fn best(&self, cap: usize) -> Best {
+        let knee = self.least(KNEE_SHARE);
+        let high = ((knee as f64 * SETTLED_TIMES) as usize).max(knee + SETTLED_MORE).min(cap);
+        Best {
+            knee,
+            peak: self.least(PEAK_SHARE),
+            tasks_per_s: self.best_per_s(),
+            settled: (self.least(SETTLED_SHARE), high),
+        }
+    }
+
+    /// Of tasks that come on their own, any limit that keeps up has the best throughput; the best is
+    /// the one with the best 99th percentile of the response then, and the knee comes within a tenth
+    /// of it.
+    fn best_response(&self, cap: usize) -> Best {
+        let least_ns = self.0.iter().map(|point| point.response_p99_ns).min().unwrap_or(0) as f64;
+        let least = |times: f64| {
+            let found = self.0.iter().find(|point| point.response_p99_ns as f64 <= times * least_ns);
+            found.map_or(cap, |point| point.workers)
+        };
+        let knee = least(1.1);
+        Best { knee, peak: least(1.0), tasks_per_s: self.best_per_s(), settled: (knee, cap) }
+    }
+}
+
+/// Length of a run of the sweep: [`ROUNDS`] tasks for each worker. Many workers that share one
+/// GIL finish their tasks nearly together, so in a shorter run the moment at which it ends decides
+/// whether a round counts.
+fn sweep_ns(scenario: &Scenario, workers: usize, tasks_per_s: f64) -> u64 {
+    let rounds_s = ROUNDS * workers as f64 / tasks_per_s.max(1.0);
+    ((rounds_s * 1e9) as u64).clamp(scenario.length_ns, LONGEST_NS)
 }
 
 /// Sweeps the limit over each turn by itself.
@@ -77,14 +143,29 @@ pub fn find(scenario: &Scenario) -> Optimum {
         Tasks::Graph(_) => vec![setup.clone()],
     };
     let sweep = |setup: &Setup| {
-        let warm_up_ns = scenario.length_ns / 5;
-        let length_ns = scenario.length_ns.min(10 * S_NS).max(warm_up_ns + scenario.length_ns / 3);
-        let rate = |workers| {
+        let measure = |workers, about_per_s| {
+            let length_ns = sweep_ns(scenario, workers, about_per_s);
             let trace = run(setup, Rule::Constant(workers), 0, length_ns);
-            (workers, trace.tasks_per_s(warm_up_ns, length_ns))
+            Point {
+                workers,
+                tasks_per_s: trace.tasks_per_s(length_ns / 5, length_ns),
+                response_p99_ns: trace.response_p99_ns().unwrap_or(u64::MAX),
+            }
         };
-        let rates: Vec<_> = grid(setup.cap).into_iter().map(rate).collect();
-        best(&rates, setup.cap)
+        let mut curve = Curve(Vec::new());
+        for workers in grid(setup.cap) {
+            let last = curve.0.last().map_or(0.0, |point| point.tasks_per_s);
+            curve.0.push(measure(workers, last));
+        }
+        if matches!(setup.arrival, Arrival::Poisson(_) | Arrival::Bursts { .. }) {
+            return curve.best_response(setup.cap);
+        }
+        for share in [SETTLED_SHARE, KNEE_SHARE, PEAK_SHARE] {
+            while let Some(workers) = curve.between(share) {
+                curve.insert(measure(workers, curve.best_per_s()));
+            }
+        }
+        curve.best(setup.cap)
     };
     Optimum { turns: alone.iter().map(sweep).collect() }
 }
@@ -120,11 +201,22 @@ impl Reference {
 mod tests {
     use super::*;
 
+    fn curve(rates: &[(usize, f64)]) -> Curve {
+        let point = |&(workers, tasks_per_s)| Point { workers, tasks_per_s, response_p99_ns: 0 };
+        Curve(rates.iter().map(point).collect())
+    }
+
     #[test]
     fn the_knee_is_the_least_with_95_percent() {
-        let rates = [(1, 10.0), (2, 20.0), (4, 38.0), (8, 40.0), (16, 39.0)];
-        let best = best(&rates, 16);
+        let best = curve(&[(1, 10.0), (2, 20.0), (4, 38.0), (8, 40.0), (16, 39.0)]).best(16);
         assert_eq!((best.knee, best.peak, best.settled), (4, 8, (4, 6)));
+    }
+
+    #[test]
+    fn the_sweep_looks_closer_where_the_knee_is() {
+        let curve = curve(&[(1, 10.0), (50, 90.0), (64, 100.0)]);
+        assert_eq!(curve.between(0.95), Some(57));
+        assert_eq!(curve.between(0.05), None);
     }
 
     #[test]

@@ -6,7 +6,6 @@ use super::plant::{Server, Setup};
 use super::random::Draw;
 use super::sensors::Fault;
 
-const US: f64 = 1e3;
 const MS: f64 = 1e6;
 const MS_NS: u64 = 1_000_000;
 const S_NS: u64 = 1_000_000_000;
@@ -43,6 +42,11 @@ fn ms(time_ms: f64) -> Draw {
     Draw::Fixed(time_ms * MS)
 }
 
+/// With some spread, where equal tasks would march in step.
+fn spread_ms(time_ms: f64) -> Draw {
+    Draw::Lognormal { mean_ns: time_ms * MS, sigma: 0.3 }
+}
+
 fn setup(tasks: Tasks, cap: usize) -> Setup {
     Setup {
         machine: Machine::TWO_CORES,
@@ -75,18 +79,18 @@ pub fn all() -> Vec<Scenario> {
 }
 
 fn simple() -> Vec<Scenario> {
-    let stated = || cpu_io(ms(10.0), ms(50.0), 256);
+    // With the spread that the calibration of the two machines was made with.
+    let micro = || cpu_io(spread_ms(0.026), spread_ms(0.18), 256);
     vec![
         closed("cpu", "pure Python, 5 ms", steady(vec![Phase::Cpu(ms(5.0))], 256)),
         closed("io", "a sleep of 50 ms, cap 64", steady(vec![Phase::Delay(ms(50.0))], 64)),
-        closed("micro", "26 us of Python, 180 us of sleep", {
-            cpu_io(Draw::Fixed(26.0 * US), Draw::Fixed(180.0 * US), 256)
+        closed("micro", "26 us of Python, 180 us of sleep, on the published four cores", {
+            Setup { machine: Machine::PUBLISHED_FOUR_CORES, ..micro() }
         }),
-        closed("micro-1", "the same on one core", {
-            let micro = cpu_io(Draw::Fixed(26.0 * US), Draw::Fixed(180.0 * US), 256);
-            Setup { machine: Machine::ONE_CORE, ..micro }
+        closed("micro-1", "the same on the published one core", {
+            Setup { machine: Machine::PUBLISHED_ONE_CORE, ..micro() }
         }),
-        closed("stated", "10 ms of Python, 50 ms of sleep", stated()),
+        closed("stated", "10 ms of Python, 50 ms of sleep", cpu_io(ms(10.0), ms(50.0), 256)),
         closed("wide", "0.1 ms of Python, 100 ms of sleep, cap 1024", {
             Setup { arrival: Arrival::Closed(2000), ..cpu_io(ms(0.1), ms(100.0), 1024) }
         }),
@@ -202,7 +206,7 @@ fn bottlenecks() -> Vec<Scenario> {
             "no GIL, 8 cores; 5 ms of Python, 20 ms of sleep",
             Setup {
                 machine: Machine { cores: 8.0, has_gil: false, ..Machine::TWO_CORES },
-                ..cpu_io(ms(5.0), ms(20.0), 256)
+                ..cpu_io(spread_ms(5.0), spread_ms(20.0), 256)
             },
         ),
         closed(
@@ -217,19 +221,28 @@ fn bottlenecks() -> Vec<Scenario> {
             length_ns: 60 * S_NS,
             ..closed("long", "sleeps of 10 s, cap 64", steady(vec![Phase::Delay(ms(10_000.0))], 64))
         },
-        closed(
-            "hog",
-            "another thread wants the GIL for 60 % of the time; 2 and 20 ms",
-            Setup { hog: Some((6 * MS_NS, 4 * MS_NS)), ..cpu_io(ms(2.0), ms(20.0), 256) },
-        ),
-        closed(
-            "eagain",
-            "no more than 12 threads are to be had; sleeps of 50 ms",
-            Setup {
-                machine: Machine { threads_max: 12, ..Machine::TWO_CORES },
-                ..steady(vec![Phase::Delay(ms(50.0))], 64)
-            },
-        ),
+        // Not counted: the more workers ask for the GIL, the more of it they take from the other
+        // thread, and that is no aim.
+        Scenario {
+            is_counted: false,
+            ..closed(
+                "hog",
+                "another thread wants the GIL for 60 % of the time; 2 and 20 ms",
+                Setup { hog: Some((6 * MS_NS, 4 * MS_NS)), ..cpu_io(ms(2.0), ms(20.0), 256) },
+            )
+        },
+        // A limit above what can be had is no fault: judged by throughput.
+        Scenario {
+            judged: Judged::Open,
+            ..closed(
+                "eagain",
+                "no more than 12 threads are to be had; sleeps of 50 ms",
+                Setup {
+                    machine: Machine { threads_max: 12, ..Machine::TWO_CORES },
+                    ..steady(vec![Phase::Delay(ms(50.0))], 64)
+                },
+            )
+        },
     ]
 }
 

@@ -40,20 +40,21 @@ pub struct Score {
     /// Throughput against the best constant limit of the same seed, after the warm-up (with turns:
     /// over the whole run).
     pub efficiency: f64,
-    /// The mean of limit / knee over the same time.
+    /// The mean limit over the mean knee, over the same time.
     pub limit_over_knee: f64,
     /// How far the greatest limit exceeded the greatest knee, as a share of it.
     pub overshoot: f64,
-    /// The 99th percentile of the tasks' wall times against that at the knee.
-    pub wall_p99_ratio: Option<f64>,
+    /// The 99th percentile of the tasks' wall times (open arrivals: from arrival to end) against that
+    /// at the knee.
+    pub response_p99_ratio: Option<f64>,
     /// Changes of direction of the limit in 10 s, after the warm-up.
     pub reversals_per_10s: f64,
     /// One for each turn.
     pub settlings: Vec<Settling>,
     /// What was given to do was not done before the end.
     pub is_stuck: bool,
-    /// When the last task was done, against the standard pool of the same cap.
-    pub finish_ratio: Option<f64>,
+    /// How much later than in a standard pool of the same cap the last task was done.
+    pub finish_lag_s: Option<f64>,
 }
 
 /// Scores a run of `scenario`.
@@ -63,34 +64,33 @@ pub fn score(scenario: &Scenario, optimum: &Optimum, reference: &Reference, trac
     let from_ns = if turns.len() > 1 { 0 } else { scenario.setup.warm_up_ns.min(end_ns / 2) };
     let best_done = reference.at_peak.done_between(from_ns, end_ns);
     let done = trace.done_between(from_ns, end_ns);
-    let knee_at = |now_ns: u64| {
-        let place = turns.partition_point(|turn| turn.0 <= now_ns);
-        turns[place.saturating_sub(1)].1.knee as f64
-    };
+    let knee_ends = turns.iter().skip(1).map(|turn| turn.0).chain([end_ns]);
+    let knee_sum: f64 = turns
+        .iter()
+        .zip(knee_ends)
+        .map(|(turn, turn_end_ns)| {
+            turn.1.knee as f64 * turn_end_ns.saturating_sub(turn.0.max(from_ns)) as f64
+        })
+        .sum();
+    let knee_mean = knee_sum / (end_ns - from_ns).max(1) as f64;
     let greatest_knee = turns.iter().map(|turn| turn.1.knee).max().unwrap_or(1) as f64;
     let greatest = trace.limits.iter().map(|change| change.1).max().unwrap_or(1) as f64;
-    let mut ratio_sum = 0.0;
-    let steps = ((end_ns - from_ns) / STEP_NS).max(1);
-    for step in 0..steps {
-        let at_ns = from_ns + step * STEP_NS;
-        ratio_sum += trace.mean_over_limits(at_ns, at_ns + STEP_NS, |limit| limit as f64) / knee_at(at_ns);
-    }
     let finishes = scenario.judged == Judged::Finish;
     Score {
         efficiency: if best_done == 0 { 1.0 } else { done as f64 / best_done as f64 },
-        limit_over_knee: ratio_sum / steps as f64,
+        limit_over_knee: trace.mean_over_limits(from_ns, end_ns, |limit| limit as f64) / knee_mean,
         overshoot: (greatest / greatest_knee - 1.0).max(0.0),
-        wall_p99_ratio: trace
-            .wall_p99_ns()
-            .zip(reference.at_knee.wall_p99_ns())
+        response_p99_ratio: trace
+            .response_p99_ns()
+            .zip(reference.at_knee.response_p99_ns())
             .map(|(own, knee)| own as f64 / knee.max(1) as f64),
         reversals_per_10s: reversals(trace, from_ns, end_ns) as f64 * 1e10 / (end_ns - from_ns).max(1) as f64,
         settlings: settlings(&turns, end_ns, reference, trace),
         is_stuck: if finishes { trace.finished_ns.is_none() } else { trace.tasks_done == 0 && best_done > 0 },
-        finish_ratio: trace
+        finish_lag_s: trace
             .finished_ns
             .zip(reference.at_cap.finished_ns)
-            .map(|(own, standard)| own as f64 / standard.max(1) as f64),
+            .map(|(own, standard)| (own as f64 - standard as f64) / 1e9),
     }
 }
 

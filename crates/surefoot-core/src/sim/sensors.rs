@@ -42,17 +42,18 @@ impl Sensors {
     }
 
     /// What is shown in place of the true `readings`.
-    pub(super) fn show(&mut self, now_ns: u64, readings: Readings) -> Readings {
+    pub(super) fn show(&mut self, now_ns: u64, readings: &Readings) -> Readings {
         let blind = Readings {
             gil: GilReading::Unknown,
             process_cpu_ns: None,
             totals: readings.totals.map(|_| crate::regulator::Totals::default()),
-            ..readings
+            ..*readings
         };
         match self.fault {
-            Fault::None => readings,
+            Fault::None => *readings,
+            Fault::Frozen(from_ns) if now_ns < from_ns => *readings,
             Fault::Missing => blind,
-            Fault::NoGil => Readings { gil: GilReading::Unknown, ..readings },
+            Fault::NoGil => Readings { gil: GilReading::Unknown, ..*readings },
             Fault::NoWaiters => Readings {
                 gil: match readings.gil {
                     GilReading::Seen(state) => {
@@ -60,10 +61,10 @@ impl Sensors {
                     }
                     other => other,
                 },
-                ..readings
+                ..*readings
             },
-            Fault::Frozen(from_ns) if now_ns >= from_ns => {
-                let frozen = self.frozen.get_or_insert(readings);
+            Fault::Frozen(_) => {
+                let frozen = self.frozen.get_or_insert(*readings);
                 if readings.totals.is_some() && frozen.totals.is_none() {
                     frozen.totals = readings.totals;
                 }
@@ -71,23 +72,23 @@ impl Sensors {
                     gil: frozen.gil,
                     process_cpu_ns: frozen.process_cpu_ns,
                     totals: readings.totals.and(frozen.totals),
-                    ..readings
+                    ..*readings
                 }
             }
-            Fault::Frozen(_) => readings,
+
             Fault::Garbage => self.garbage(readings),
             Fault::Loss(share) => {
                 if self.random.unit() < share {
                     blind
                 } else {
-                    readings
+                    *readings
                 }
             }
             Fault::Noise(sigma) => self.noisy(readings, sigma),
         }
     }
 
-    fn garbage(&mut self, readings: Readings) -> Readings {
+    fn garbage(&mut self, readings: &Readings) -> Readings {
         let gil = match self.random.below(3) {
             0 => GilReading::Unknown,
             1 => GilReading::Off,
@@ -107,16 +108,16 @@ impl Sensors {
                 runqueue_ns: any(),
                 is_runqueue_sampled: false,
             }),
-            ..readings
+            ..*readings
         }
     }
 
-    fn noisy(&mut self, readings: Readings, sigma: f64) -> Readings {
-        let GilReading::Seen(state) = readings.gil else { return readings };
+    fn noisy(&mut self, readings: &Readings, sigma: f64) -> Readings {
+        let GilReading::Seen(state) = readings.gil else { return *readings };
         let is_flipped = self.random.unit() < sigma;
         let is_held = if is_flipped { self.random.unit() < 0.5 } else { state.is_held };
         let factor = (sigma * self.random.normal()).exp();
         let waiters = state.waiters.map(|waiters| (f64::from(waiters) * factor).round() as u32);
-        Readings { gil: GilReading::Seen(GilState { is_held, waiters, ..state }), ..readings }
+        Readings { gil: GilReading::Seen(GilState { is_held, waiters, ..state }), ..*readings }
     }
 }

@@ -2,6 +2,8 @@
 
 use hdrhistogram::Histogram;
 
+use crate::decision::Entry;
+
 /// Length of a bin of completions, 10 ms.
 pub const BIN_NS: u64 = 10_000_000;
 
@@ -25,15 +27,18 @@ pub struct Trace {
     pub workers_made: usize,
     /// Looks of the regulator.
     pub ticks: u64,
-    /// All workers that may be had wait for other tasks, for ever.
+    /// The run was broken off because all workers up to the cap wait for other tasks, for ever.
     pub is_jammed: bool,
-    /// Wall times of the tasks finished after the warm-up.
-    walls: Histogram<u32>,
+    /// Every decision that changed the limit.
+    pub decisions: Vec<Entry>,
+    /// Of the tasks finished after the warm-up: wall times, or with open arrivals the times from
+    /// arrival to end.
+    responses: Histogram<u32>,
 }
 
 impl Trace {
     pub(super) fn new(limit: usize) -> Self {
-        let walls = Histogram::new_with_bounds(1_000, HIGH_NS, 2)
+        let responses = Histogram::new_with_bounds(1_000, HIGH_NS, 2)
             .expect("the bounds are constants that the histogram accepts");
         Self {
             limits: vec![(0, limit)],
@@ -44,19 +49,20 @@ impl Trace {
             workers_made: 0,
             ticks: 0,
             is_jammed: false,
-            walls,
+            decisions: Vec::new(),
+            responses,
         }
     }
 
-    pub(super) fn finished(&mut self, now_ns: u64, wall_ns: Option<u64>) {
+    pub(super) fn finished(&mut self, now_ns: u64, response_ns: Option<u64>) {
         self.tasks_done += 1;
         let bin = (now_ns / BIN_NS) as usize;
         if self.bins.len() <= bin {
             self.bins.resize(bin + 1, 0);
         }
         self.bins[bin] += 1;
-        if let Some(wall_ns) = wall_ns {
-            self.walls.saturating_record(wall_ns);
+        if let Some(response_ns) = response_ns {
+            self.responses.saturating_record(response_ns);
         }
     }
 
@@ -104,8 +110,9 @@ impl Trace {
         sum / to_ns.saturating_sub(from_ns).max(1) as f64
     }
 
-    /// The wall time that 99 % of the tasks after the warm-up did not exceed.
-    pub fn wall_p99_ns(&self) -> Option<u64> {
-        (!self.walls.is_empty()).then(|| self.walls.value_at_quantile(0.99))
+    /// What 99 % of the tasks after the warm-up did not exceed: wall time, or with open arrivals
+    /// the time from arrival to end.
+    pub fn response_p99_ns(&self) -> Option<u64> {
+        (!self.responses.is_empty()).then(|| self.responses.value_at_quantile(0.99))
     }
 }

@@ -1,4 +1,4 @@
-//! The GIL as CPython hands it over (`Python/ceval_gil.c`, 3.2 to 3.14).
+//! The GIL as `CPython` hands it over (`Python/ceval_gil.c`, 3.2 to 3.14).
 //!
 //! - A thread that finds it free takes it, though others wait: a woken waiter may come too late.
 //! - A release wakes one waiter, which has the lock after the hand-off time, if nobody was quicker.

@@ -36,7 +36,7 @@ impl Plant<'_> {
             let (due_ns, due) = self.next_due();
             let event_ns = self.events.peek().map_or(u64::MAX, |Reverse((at_ns, ..))| *at_ns);
             let next_ns = due_ns.min(event_ns);
-            if next_ns > length_ns || self.trace.finished_ns.is_some() {
+            if next_ns > length_ns || self.trace.finished_ns.is_some() || self.trace.is_jammed {
                 break;
             }
             self.advance(next_ns);
@@ -52,8 +52,6 @@ impl Plant<'_> {
         }
         self.trace.ended_ns = self.trace.finished_ns.unwrap_or(length_ns);
         self.trace.workers_made = self.threads.len() - FIRST_WORKER;
-        let snapshot = self.pool.vitals(self.now_ns, false).0;
-        self.trace.is_jammed = snapshot.workers_joining >= snapshot.cap;
         self.trace
     }
 
@@ -65,12 +63,7 @@ impl Plant<'_> {
             self.at(0, Event::Ready(HOG));
         }
         match self.setup.arrival {
-            Arrival::Closed(count) => {
-                for _ in 0..count {
-                    self.submit_next();
-                }
-            }
-            Arrival::Once(count) => {
+            Arrival::Closed(count) | Arrival::Once(count) => {
                 for _ in 0..count {
                     self.submit_next();
                 }
@@ -104,15 +97,15 @@ impl Plant<'_> {
                 best = (at_ns, Some(due));
             }
         };
-        if let Holding::Computing(left_ns) = self.holding {
-            if rates.holder > 0.0 {
-                consider(left_ns / rates.holder, Due::HolderDone);
-            }
+        let holder_left_ns = match self.holding {
+            Holding::Computing(left_ns) if rates.holder > 0.0 => Some(left_ns),
+            _ => None,
+        };
+        if let Some(left_ns) = holder_left_ns {
+            consider(left_ns / rates.holder, Due::HolderDone);
         }
-        if rates.free > 0.0 {
-            if let Some(left_ns) = self.free.left_ns() {
-                consider(left_ns / rates.free, Due::FreeDone);
-            }
+        if let Some(left_ns) = self.free.left_ns().filter(|_| rates.free > 0.0) {
+            consider(left_ns / rates.free, Due::FreeDone);
         }
         for (number, station) in self.stations.iter().enumerate() {
             if let Some(left_ns) = station.left_ns() {
@@ -127,10 +120,9 @@ impl Plant<'_> {
             }
             consider(quota.period_end_ns.saturating_sub(now_ns) as f64, Due::QuotaBack);
         }
-        if matches!(self.holding, Holding::Computing(_)) && rates.holder > 0.0 {
-            if let Some(drop_ns) = self.gil.drop_request_ns(best.0) {
-                return (drop_ns.max(now_ns), Some(Due::Drop));
-            }
+        let drop_ns = holder_left_ns.and_then(|_| self.gil.drop_request_ns(best.0));
+        if let Some(drop_ns) = drop_ns {
+            return (drop_ns.max(now_ns), Some(Due::Drop));
         }
         best
     }

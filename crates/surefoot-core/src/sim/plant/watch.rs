@@ -23,13 +23,15 @@ impl Plant<'_> {
     }
 
     pub(super) fn tick(&mut self) {
-        if let Some(quota) = &self.quota {
-            if quota.is_exhausted {
-                // The monitor is stopped like everybody.
-                let back_ns = quota.period_end_ns;
-                self.at(back_ns, Event::Tick);
-                return;
-            }
+        if let Some(quota) = self.quota.as_ref().filter(|quota| quota.is_exhausted) {
+            // The monitor is stopped like everybody.
+            let back_ns = quota.period_end_ns;
+            self.at(back_ns, Event::Tick);
+            return;
+        }
+        if self.is_jammed() {
+            self.trace.is_jammed = true;
+            return;
         }
         let now_ns = self.now_ns;
         let Some(mut regulator) = self.regulator.take() else { return };
@@ -48,12 +50,13 @@ impl Plant<'_> {
             period,
             allowance: self.allowance(),
         };
-        let readings = self.sensors.show(now_ns, truth);
+        let readings = self.sensors.show(now_ns, &truth);
         let tick = regulator.tick(now_ns, &readings);
         self.trace.ticks += 1;
         if let Some(limit) = tick.limit {
             let action = self.pool.set_limit(limit);
             self.trace.limited(now_ns, self.pool.limit_and_cap().0);
+            self.trace.decisions.extend(regulator.log().entries().last().cloned());
             self.carry_out(action);
         } else if snapshot.queue_length > 0 {
             let action = self.pool.claim_detached();
@@ -69,6 +72,12 @@ impl Plant<'_> {
             Some(due_ns) => self.at(due_ns.max(now_ns) + TIMER_LATE_NS, Event::Tick),
             None => self.is_watched = false,
         }
+    }
+
+    /// Whether every worker that may ever be had waits for another task: no limit helps any more.
+    fn is_jammed(&self) -> bool {
+        let snapshot = self.pool.vitals(self.now_ns, false).0;
+        snapshot.workers_joining >= snapshot.cap && self.events.is_empty() && self.gil.holder.is_none()
     }
 
     fn gil_reading(&self) -> GilReading {

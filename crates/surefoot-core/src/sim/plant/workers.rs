@@ -147,10 +147,16 @@ impl Plant<'_> {
             attach_wait_ns: std::mem::take(&mut ended.attach_wait_ns),
             wall_ns,
             cpu_ns: Some((ended.cpu_ns as u64).min(wall_ns)),
+            ..Sample::default()
         };
         let task = ended.task;
         self.pool.finish(&sample, Outcome::Done, now_ns);
-        self.trace.finished(now_ns, (now_ns >= self.setup.warm_up_ns).then_some(wall_ns));
+        // Who comes on their own measure from their arrival.
+        let response_ns = match self.setup.arrival {
+            Arrival::Poisson(_) | Arrival::Bursts { .. } => sample.queued_ns + wall_ns,
+            Arrival::Closed(_) | Arrival::Once(_) => wall_ns,
+        };
+        self.trace.finished(now_ns, (now_ns >= self.setup.warm_up_ns).then_some(response_ns));
         if matches!(self.setup.tasks, Tasks::Graph(_)) {
             self.done[task] = true;
             for joiner in std::mem::take(&mut self.joiners[task]) {
@@ -202,7 +208,7 @@ impl Plant<'_> {
     /// Begins a task by way of the calendar where tasks cost no CPU at all: else a task without any
     /// phase that takes time would recurse.
     fn begin_task(&mut self, thread: usize) {
-        if self.threads[thread].steps.first().is_none() {
+        if self.threads[thread].steps.is_empty() {
             self.threads[thread].steps.push(Step::Cpu(0.0));
         }
         self.proceed(thread);
