@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(not IS_LINUX_GLIBC, reason="the methods need Lin
 needs_gil = pytest.mark.skipif(not HAS_GIL, reason="no GIL is in force")
 
 PRELUDE = """
-import ctypes, json, sys, threading, time
+import ctypes, json, os, sys, threading, time
 from surefoot import _core
 
 libc = ctypes.PyDLL(None)  # its calls keep the GIL
@@ -49,25 +49,27 @@ def spin():
 
 
 def settled():
-    '''The threads of the sensor's own trial have gone.'''
-    end = time.monotonic() + 10
-    while _core.gil_reading().get("waiters") and time.monotonic() < end:
+    '''The sensor's trial is over: on a busy machine it may take several attempts.'''
+    if os.environ.get("SUREFOOT_GIL_SENSOR", "waiters") != "waiters":
+        return
+    end = time.monotonic() + 20
+    while _core.gil_reading() != {"kind": "off"} and time.monotonic() < end:
+        if _core.gil_reading().get("waiters") == 0:
+            break
         time.sleep(0.001)
 
 
 def observe(seconds=0.6):
     return _core.gil_observe(seconds, 0.001, [thread.native_id for thread in threads])
-
-
-settled()
 """
 
 
-def run(code, **environment):
+def run(code, *, is_busy_first=False, **environment):
     """Runs `code` in a process of its own; what it passes to `report` comes back."""
     report = "\ndef report(value):\n    print(json.dumps(value), flush=True)\n"
+    prelude = PRELUDE if is_busy_first else PRELUDE + "\nsettled()\n"
     done = subprocess.run(
-        [sys.executable, "-c", PRELUDE + report + textwrap.dedent(code)],
+        [sys.executable, "-c", prelude + report + textwrap.dedent(code)],
         capture_output=True,
         text=True,
         timeout=HANG_S,
@@ -180,7 +182,6 @@ def test_three_methods_agree(load):
 def test_the_census_tells_what_each_thread_is_blocked_in():
     kinds = run(
         """
-        import os
         lock = threading.Lock()
         lock.acquire()
         inlet, _outlet = os.pipe()
@@ -207,7 +208,7 @@ def test_a_thread_that_is_gone_is_said_to_be():
 
 @needs_gil
 def test_methods_can_be_forced():
-    code = "settled(); report(_core.gil_reading())"
+    code = "report(_core.gil_reading())"
     assert run(code, SUREFOOT_GIL_SENSOR="none") == {"kind": "unknown"}
     lock = run(code, SUREFOOT_GIL_SENSOR="lock")
     assert lock["is_held"] is True
@@ -236,7 +237,7 @@ def test_broken_sensors_can_be_had():
 def test_a_forked_child_sees_its_own_gil():
     child, parent = run(
         """
-        import os, warnings
+        import warnings
         import surefoot.adaptive  # registers what a child must do
         warnings.simplefilter("ignore", DeprecationWarning)
         start(spin, 4)
@@ -272,18 +273,18 @@ def test_a_process_that_ends_at_once_ends_well():
 @needs_gil
 def test_waiters_are_found_while_many_want_the_gil():
     """The first look may come when the program is busy already."""
-    reading = run(
+    seen = run(
         """
         start(spin, 20)
         end = time.monotonic() + 30
-        while _core.gil_reading()["waiters"] is None and time.monotonic() < end:
+        while _core.gil_reading().get("waiters") is None and time.monotonic() < end:
             time.sleep(0.01)
         time.sleep(0.5)
-        report(_core.gil_reading())
-        """.replace("settled()", "")
+        report(observe())
+        """,
+        is_busy_first=True,
     )
-    assert reading["waiters"] is not None
-    assert 17 <= reading["waiters"] <= 22
+    assert 17 < seen["waiters_mean"] < 20
 
 
 def test_off_without_a_gil():

@@ -8,7 +8,7 @@
 from surefoot.capacity import Cap, default_cap
 from surefoot.controllers import Controller, FixedController, KneeController, PaperController
 from surefoot.executor import AdaptiveThreadPoolExecutor, Future, __version__
-from surefoot.records import Decision, PoolStats, Window
+from surefoot.records import Decision, FunctionStats, PoolStats, Shares, Window
 
 __all__ = [
     "AdaptiveThreadPoolExecutor",
@@ -16,10 +16,12 @@ __all__ = [
     "Controller",
     "Decision",
     "FixedController",
+    "FunctionStats",
     "Future",
     "KneeController",
     "PaperController",
     "PoolStats",
+    "Shares",
     "Window",
     "__version__",
     "default_cap",

@@ -11,7 +11,6 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable
 from concurrent.futures import thread as standard
-from types import MappingProxyType
 from typing import Any
 
 from surefoot import _core
@@ -153,8 +152,7 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         pool = self.__dict__.get(_POOL)
         if pool is None:
             return stats_of(self)
-        fields = pool.stats()
-        return PoolStats(vetoes=MappingProxyType(fields.pop("vetoes")), **fields)
+        return PoolStats.of(pool.stats())
 
     def decisions(self) -> tuple[Decision, ...]:
         """Return the last 256 changes of the limit and vetoes, oldest first."""

@@ -6,6 +6,66 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Where the wall time of workers went, from awake for a task to the end of it.
+
+    ``cpu + runqueue + blocked`` is 1. ``gil + io`` is ``blocked`` where the interpreter's lock can be
+    seen; elsewhere both are ``None`` and ``blocked`` stays in one piece.
+
+    Attributes:
+        cpu: On a core.
+        runqueue: Runnable, waiting for a core.
+        gil: Waiting for the interpreter; ``None`` if that could not be seen.
+        io: Blocked otherwise: I/O, sleep, locks, other tasks; ``None`` if ``gil`` is.
+        blocked: The two together.
+        gil_bounds: The least and the most that ``gil`` can be.
+        error: One standard deviation of the shares, together with what is known to be off.
+        source: ``exact`` (clocks alone), ``sampled`` (in part looks at moments, or tasks taken to be
+            like their neighbours), ``bound`` (``gil`` is known by ``gil_bounds`` only).
+    """
+
+    cpu: float
+    runqueue: float
+    gil: float | None
+    io: float | None
+    blocked: float
+    gil_bounds: tuple[float, float]
+    error: float
+    source: str
+
+    def __str__(self) -> str:
+        """Return the shares in percent, for people."""
+        parts = [f"cpu {self.cpu:.0%}", f"run queue {self.runqueue:.0%}"]
+        if self.gil is None or self.io is None:
+            least, most = self.gil_bounds
+            parts.append(f"blocked {self.blocked:.0%}, of that GIL {least:.0%} to {most:.0%}")
+        else:
+            parts += [f"GIL {self.gil:.0%}", f"I/O {self.io:.0%}"]
+        return f"{', '.join(parts)} (±{self.error:.0%}, {self.source})"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionStats:
+    """The tasks that called one function.
+
+    Attributes:
+        tasks: How many returned or raised.
+        wall_s: Their time from start to end, summed.
+        cpu_s: Their CPU time, summed; 0 where threads have no CPU clock.
+        queued_s: Their time from submission to a worker, summed.
+        shares: Where their time went: an estimate that divides what is not measured task by task as in
+            the last window of the whole pool. ``None`` if they took no time.
+    """
+
+    tasks: int
+    wall_s: float
+    cpu_s: float
+    queued_s: float
+    shares: Shares | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +81,8 @@ class PoolStats:
         cap: The limit never exceeds it.
         workers_live: Threads that exist, those being started included.
         workers_busy: Workers that run a task.
-        workers_idle: The others.
+        workers_joining: Of those, workers that wait in ``result()`` for another task of the pool.
+        workers_idle: Workers that run none.
         queue_length: Tasks waiting.
         queue_head_age_s: How long the oldest of them has waited, in seconds; 0 if none waits.
         tasks_submitted: Tasks accepted.
@@ -44,12 +105,17 @@ class PoolStats:
         cpu_ns_p95: See ``cpu_ns_p50``.
         cpu_ns_p99: See ``cpu_ns_p50``.
         vetoes: How often the controller refused to raise the limit although tasks waited, by reason.
+        shares: Where the workers' time went since the pool was made; ``None`` before the first task.
+        functions: The same by what was called, by module and qualified name: bound methods and
+            ``functools.partial`` count as the function inside, other objects as their class. The first
+            64 names are told apart, the rest is ``"(others)"``.
     """
 
     limit: int
     cap: int
     workers_live: int
     workers_busy: int
+    workers_joining: int
     workers_idle: int
     queue_length: int
     queue_head_age_s: float
@@ -72,17 +138,45 @@ class PoolStats:
     cpu_ns_p95: int | None
     cpu_ns_p99: int | None
     vetoes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    shares: Shares | None = None
+    functions: Mapping[str, FunctionStats] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> PoolStats:
+        """Make a reading of what the native half tells."""
+        functions = {
+            name: FunctionStats(**{**each, "shares": _shares(each["shares"])})
+            for name, each in fields.pop("functions").items()
+        }
+        return cls(
+            vetoes=MappingProxyType(fields.pop("vetoes")),
+            shares=_shares(fields.pop("shares")),
+            functions=MappingProxyType(functions),
+            **fields,
+        )
 
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><th style='text-align:left'>{each.name}</th>"
             f"<td>{html.escape(_shown(getattr(self, each.name)))}</td></tr>"
             for each in fields(self)
+            if each.name != "functions"
+        )
+        rows += "".join(
+            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+            f"<td>{html.escape(_shown(function))}</td></tr>"
+            for name, function in self.functions.items()
         )
         return f"<table>{rows}</table>"
 
 
+def _shares(fields: dict[str, Any] | None) -> Shares | None:
+    return None if fields is None else Shares(**fields)
+
+
 def _shown(value: object) -> str:
+    if isinstance(value, FunctionStats):
+        return f"{value.tasks} tasks, {value.wall_s:.3g} s: {_shown(value.shares)}"
     if isinstance(value, float):
         return f"{value:.3g}"
     if isinstance(value, Mapping):

@@ -27,6 +27,7 @@ def stats_of(executor: ThreadPoolExecutor) -> PoolStats:
         cap=executor._max_workers,
         workers_live=live,
         workers_busy=live - idle,
+        workers_joining=0,
         workers_idle=idle,
         queue_length=queued,
         queue_head_age_s=0.0,

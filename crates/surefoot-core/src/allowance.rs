@@ -193,24 +193,31 @@ mod tests {
         }
     }
 
+    fn assert_cores(reader: &mut AllowanceReader, expected: f64) {
+        let cores = reader.read().cores;
+        assert!((cores - expected).abs() < 1e-9, "{cores} for {expected}");
+    }
+
     #[test]
     fn the_tightest_of_affinity_and_quotas_counts() {
         let root = FakeRoot::new("allowance-cores");
         let mut reader = AllowanceReader::new(root.path());
         root.write("proc/self/status", "Name:\tx\nCpus_allowed_list:\t0-3\n");
-        assert_eq!(reader.read().cores, 4.0);
+        assert_cores(&mut reader, 4.0);
         root.write("proc/thread-self/status", "Cpus_allowed_list:\t2-5\n");
-        assert_eq!(reader.read().cores, 6.0, "the masks of both threads together");
+        // The masks of both threads together.
+        assert_cores(&mut reader, 6.0);
         root.write("proc/self/cgroup", "0::/outer/inner\n");
         root.write("sys/fs/cgroup/outer/inner/cpu.max", "max 100000\n");
         root.write("sys/fs/cgroup/outer/cpu.max", "250000 100000\n");
-        assert_eq!(reader.read().cores, 2.5, "an ancestor's quota");
+        // An ancestor's quota.
+        assert_cores(&mut reader, 2.5);
         root.write("proc/self/cgroup", "4:cpuacct,cpu:/job\n");
         root.write("sys/fs/cgroup/cpu/job/cpu.cfs_quota_us", "50000\n");
         root.write("sys/fs/cgroup/cpu/job/cpu.cfs_period_us", "100000\n");
         root.write("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
         root.write("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
-        assert_eq!(reader.read().cores, 0.5, "version 1");
+        assert_cores(&mut reader, 0.5);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use hdrhistogram::Histogram;
 
 use crate::sample::{Outcome, Sample};
+use crate::share::{Division, ShareSums};
 
 /// Shortest time told apart. A sample below it is a no-op, whatever its exact length.
 const LOW_NS: u64 = 128;
@@ -57,6 +58,8 @@ pub struct PeriodSums {
     pub completions: u64,
     /// Their wall time, from start to end of each.
     pub wall_ns: u64,
+    /// Time that their workers, just woken, had waited for the interpreter.
+    pub attach_wait_ns: u64,
     /// Time that workers spent in tasks, those in flight included.
     pub busy_ns: u64,
     beta_sum: f64,
@@ -70,6 +73,21 @@ impl PeriodSums {
     }
 }
 
+/// Sums over the tasks that called one function.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FunctionSums {
+    /// Tasks that returned or raised.
+    pub tasks: u64,
+    /// Their wall time, from start to end of each.
+    pub wall_ns: u64,
+    /// Their CPU time, where it could be read.
+    pub cpu_ns: u64,
+    /// Time from submission to a worker.
+    pub queued_ns: u64,
+    /// Where the wall time went, with the waits for the interpreter before each start.
+    pub shares: ShareSums,
+}
+
 /// The books of one pool.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -78,6 +96,9 @@ pub struct Ledger {
     period: PeriodSums,
     /// Up to when `busy_ns` is summed.
     at_ns: u64,
+    /// By the number of the function.
+    functions: Vec<FunctionSums>,
+    division: Division,
     /// Made with the first sample: a pool that never ran a task costs nothing.
     histograms: Option<Box<Histograms>>,
 }
@@ -121,11 +142,22 @@ impl Ledger {
         for sums in [&mut self.period, &mut self.total] {
             sums.completions += 1;
             sums.wall_ns += sample.wall_ns;
+            sums.attach_wait_ns += sample.attach_wait_ns;
             if let Some(beta) = sample.beta() {
                 sums.beta_sum += beta;
                 sums.beta_count += 1;
             }
         }
+        let number = usize::from(sample.function.0);
+        if number >= self.functions.len() {
+            self.functions.resize_with(number + 1, FunctionSums::default);
+        }
+        let sums = &mut self.functions[number];
+        sums.tasks += 1;
+        sums.wall_ns += sample.wall_ns;
+        sums.cpu_ns += sample.cpu_ns.unwrap_or(0);
+        sums.queued_ns += sample.queued_ns;
+        sums.shares.add(&ShareSums::of_task(sample, &self.division));
         let histograms = self.histograms.get_or_insert_with(|| Box::new(Histograms::new()));
         histograms.queued.saturating_record(sample.queued_ns);
         histograms.attach_wait.saturating_record(sample.attach_wait_ns);
@@ -159,6 +191,19 @@ impl Ledger {
     pub fn end_period(&mut self, now_ns: u64) -> PeriodSums {
         self.advance(now_ns);
         std::mem::take(&mut self.period)
+    }
+
+    /// Sums by function; the place is its number.
+    pub fn functions(&self) -> &[FunctionSums] {
+        &self.functions
+    }
+
+    /// Sets how what is not measured of each task is divided from now on.
+    pub fn set_division(&mut self, division: Division) {
+        for sums in &mut self.functions {
+            sums.shares.split(&division);
+        }
+        self.division = division;
     }
 
     /// Times from submission to a worker.
@@ -204,6 +249,7 @@ impl Histograms {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample::FunctionId;
 
     #[test]
     fn percentiles_are_within_one_percent() {
@@ -241,6 +287,21 @@ mod tests {
         // A reading that comes late counts nothing twice.
         ledger.finished(&Sample::default(), Outcome::Done, 205);
         assert_eq!(ledger.end_period(1000).busy_ns, 20);
+    }
+
+    #[test]
+    fn functions_are_told_apart() {
+        let mut ledger = Ledger::default();
+        for (number, wall_ns) in [(2, 100), (0, 50), (2, 300)] {
+            ledger.taken(0);
+            let function = FunctionId(number);
+            let sample = Sample { wall_ns, cpu_ns: Some(wall_ns), function, ..Sample::default() };
+            ledger.finished(&sample, Outcome::Done, 0);
+        }
+        let sums: Vec<_> = ledger.functions().iter().map(|sums| (sums.tasks, sums.wall_ns)).collect();
+        assert_eq!(sums, [(1, 50), (0, 0), (2, 400)]);
+        let shares = ledger.functions()[2].shares.shares().expect("tasks were run");
+        assert_eq!((shares.cpu, shares.blocked), (1.0, 0.0));
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub mod parker;
 pub mod pool;
 pub mod regulator;
 pub mod sample;
+pub mod share;
 #[cfg(not(surefoot_loom))]
 pub mod sim;
 pub mod snapshot;

@@ -10,6 +10,7 @@ use crate::gil::{GilReading, GilState};
 use crate::ledger::PeriodSums;
 use crate::liveness::Liveness;
 use crate::look::Look;
+use crate::share::{Division, ShareSums};
 use crate::snapshot::Snapshot;
 use crate::window::{Looks, Window};
 
@@ -109,6 +110,10 @@ pub struct Regulator {
     course: Option<Course>,
     /// Numbers the looks, for their jitter.
     look_count: u32,
+    /// Of all windows so far.
+    shares: ShareSums,
+    /// Of the last window with work in it.
+    division: Division,
 }
 
 /// What is remembered from tick to tick while the pool has work.
@@ -159,12 +164,33 @@ impl Regulator {
             is_asked: false,
             course: None,
             look_count: 0,
+            shares: ShareSums::default(),
+            division: Division::default(),
         }
     }
 
     /// The log.
     pub fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// Where the workers' time went in all windows so far.
+    pub fn shares(&self) -> &ShareSums {
+        &self.shares
+    }
+
+    /// How the time of tasks is to be divided that is not measured task by task.
+    pub fn division(&self) -> Division {
+        self.division
+    }
+
+    fn divide(&mut self, window: &Window) {
+        let Some(sums) = ShareSums::of_window(window) else { return };
+        self.shares.add(&sums);
+        let error = self.shares.shares().map_or(1.0, |shares| shares.error);
+        if let Some(division) = Division::of(window, &sums, error) {
+            self.division = division;
+        }
     }
 
     /// When the next tick is due after a pause, for a pool that just got work.
@@ -225,6 +251,7 @@ impl Regulator {
         }
         if let Some(period) = &readings.period {
             Self::close_window(&mut window, &mut course, mark, period);
+            self.divide(&window);
             match &mut self.decider {
                 Decider::Native(controller) => {
                     let decision = controller.decide(&window);
@@ -278,6 +305,7 @@ impl Regulator {
         window.completions = period.completions;
         window.beta_mean = period.beta_mean();
         window.wall_ns = period.wall_ns;
+        window.attach_wait_ns = period.attach_wait_ns;
         window.busy_ns = period.busy_ns;
         window.workers_cpu_ns = difference(mark.totals.cpu_ns, since.totals.cpu_ns);
         window.workers_runqueue_ns = difference(mark.totals.runqueue_ns, since.totals.runqueue_ns);

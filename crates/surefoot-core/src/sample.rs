@@ -11,6 +11,15 @@ pub enum Outcome {
     Cancelled,
 }
 
+/// Which function a task called, as numbered by whoever knows their names.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct FunctionId(pub u8);
+
+impl FunctionId {
+    /// All that have no number of their own.
+    pub const OTHERS: Self = Self(0);
+}
+
 /// The measurements of one task, all exact readings of the machine's clocks.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Sample {
@@ -23,6 +32,11 @@ pub struct Sample {
     pub wall_ns: u64,
     /// CPU time of the worker's thread in between; `None` where the platform has no such clock.
     pub cpu_ns: Option<u64>,
+    /// Time that the worker's thread was runnable without a core in between; `None` for a task too
+    /// short to read it, or where the kernel does not say.
+    pub runqueue_ns: Option<u64>,
+    /// What was called.
+    pub function: FunctionId,
 }
 
 impl Sample {

@@ -32,6 +32,9 @@ pub struct Window {
     pub beta_mean: Option<f64>,
     /// Wall time of the tasks completed in it, from start to end of each.
     pub wall_ns: u64,
+    /// Time that workers, woken for those tasks, had waited for the interpreter before they could
+    /// start them; it is in none of the other sums.
+    pub attach_wait_ns: u64,
     /// Time that workers spent in tasks in it, tasks in flight included, waits for other tasks of
     /// the pool included.
     pub busy_ns: u64,

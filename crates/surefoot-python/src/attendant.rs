@@ -19,7 +19,7 @@ pub(crate) enum Errand {
     /// Make the threads that the pool calls for.
     MakeThreads(Weak<Shared>),
     /// Ask the pool's Python controller what it makes of this window.
-    Decide(Weak<Shared>, Window),
+    Decide(Weak<Shared>, Box<Window>),
 }
 
 /// The way to the thread.

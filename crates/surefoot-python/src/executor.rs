@@ -232,9 +232,15 @@ impl PoolCore {
 
     /// One consistent reading, as the fields of `PoolStats`.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let snapshot = self.shared.pool.snapshot(clock::now_ns());
-        let log = self.shared.regulator.as_ref().map(|regulator| lock_std(regulator).log().clone());
-        records::stats(py, &snapshot, log.as_ref())
+        let (snapshot, sums) = self.shared.pool.snapshot_by_function(clock::now_ns());
+        // After the sums: whatever has a number there has a name by now.
+        let functions: Vec<_> = self.shared.functions.names().into_iter().zip(sums).collect();
+        let regulator = self.shared.regulator.as_ref().map(|regulator| {
+            let regulator = lock_std(regulator);
+            (regulator.log().clone(), *regulator.shares())
+        });
+        let regulator = regulator.as_ref().map(|(log, shares)| (log, shares));
+        records::stats(py, &snapshot, &functions, regulator)
     }
 
     /// The log, as the fields of `Decision`.

@@ -8,6 +8,7 @@ mod attendant;
 mod capacity;
 mod command_line;
 mod executor;
+mod function;
 mod future;
 mod handover;
 mod join;

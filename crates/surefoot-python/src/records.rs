@@ -3,7 +3,8 @@
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use surefoot_core::decision::Log;
-use surefoot_core::ledger::Percentiles;
+use surefoot_core::ledger::{FunctionSums, Percentiles};
+use surefoot_core::share::ShareSums;
 use surefoot_core::snapshot::Snapshot;
 use surefoot_core::window::Window;
 
@@ -11,7 +12,8 @@ use surefoot_core::window::Window;
 pub(crate) fn stats<'py>(
     py: Python<'py>,
     snapshot: &Snapshot,
-    log: Option<&Log>,
+    functions: &[(String, FunctionSums)],
+    regulator: Option<(&Log, &ShareSums)>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let fields = PyDict::new(py);
     fields.set_item("limit", snapshot.limit)?;
@@ -19,6 +21,7 @@ pub(crate) fn stats<'py>(
     fields.set_item("workers_live", snapshot.workers_live)?;
     fields.set_item("workers_busy", snapshot.workers_busy)?;
     fields.set_item("workers_idle", snapshot.workers_live.saturating_sub(snapshot.workers_busy))?;
+    fields.set_item("workers_joining", snapshot.workers_joining)?;
     fields.set_item("queue_length", snapshot.queue_length)?;
     fields.set_item("queue_head_age_s", snapshot.queue_head_age_ns as f64 / 1e9)?;
     fields.set_item("tasks_submitted", snapshot.tasks.submitted)?;
@@ -31,12 +34,49 @@ pub(crate) fn stats<'py>(
     percentiles(&fields, "attach_wait", snapshot.attach_wait)?;
     percentiles(&fields, "wall", snapshot.wall)?;
     percentiles(&fields, "cpu", snapshot.cpu)?;
+    let by_name = PyDict::new(py);
+    let mut of_tasks = ShareSums::default();
+    for (name, sums) in functions.iter().filter(|(_, sums)| sums.tasks > 0) {
+        of_tasks.add(&sums.shares);
+        by_name.set_item(name, function(py, sums)?)?;
+    }
+    fields.set_item("functions", by_name)?;
+    // Windows know more than tasks do, but not of what began and ended between two of them.
+    let of_windows = regulator.map(|(_, shares)| shares);
+    let best = of_windows.filter(|sums| sums.total_ns() > of_tasks.total_ns() / 2.0).unwrap_or(&of_tasks);
+    fields.set_item("shares", shares(py, best)?)?;
     let vetoes = PyDict::new(py);
-    for (veto, count) in log.into_iter().flat_map(Log::vetoes) {
+    for (veto, count) in regulator.into_iter().flat_map(|(log, _)| log.vetoes()) {
         vetoes.set_item(veto.name(), count)?;
     }
     fields.set_item("vetoes", vetoes)?;
     Ok(fields)
+}
+
+/// The fields of `FunctionStats`.
+fn function<'py>(py: Python<'py>, sums: &FunctionSums) -> PyResult<Bound<'py, PyDict>> {
+    let fields = PyDict::new(py);
+    fields.set_item("tasks", sums.tasks)?;
+    fields.set_item("wall_s", sums.wall_ns as f64 / 1e9)?;
+    fields.set_item("cpu_s", sums.cpu_ns as f64 / 1e9)?;
+    fields.set_item("queued_s", sums.queued_ns as f64 / 1e9)?;
+    fields.set_item("shares", shares(py, &sums.shares)?)?;
+    Ok(fields)
+}
+
+/// The fields of `Shares`; `None` if there was nothing to share.
+fn shares<'py>(py: Python<'py>, sums: &ShareSums) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let Some(shares) = sums.shares() else { return Ok(None) };
+    let fields = PyDict::new(py);
+    fields.set_item("cpu", shares.cpu)?;
+    fields.set_item("runqueue", shares.runqueue)?;
+    fields.set_item("gil", shares.gil())?;
+    fields.set_item("io", shares.io())?;
+    fields.set_item("blocked", shares.blocked)?;
+    fields.set_item("gil_bounds", shares.gil_bounds())?;
+    fields.set_item("error", shares.error)?;
+    fields.set_item("source", shares.source.name())?;
+    Ok(Some(fields))
 }
 
 fn percentiles(fields: &Bound<'_, PyDict>, name: &str, of: Option<Percentiles>) -> PyResult<()> {

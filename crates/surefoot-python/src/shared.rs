@@ -17,6 +17,7 @@ use surefoot_core::window::Window;
 
 use crate::attach;
 use crate::attendant::Errand;
+use crate::function::Functions;
 use crate::future::FutureCore;
 use crate::join::PoolId;
 use crate::process;
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) initializer: Option<(Py<PyAny>, Py<PyAny>)>,
     /// `None` for a pool whose limit is constant: nobody need look after it.
     pub(crate) regulator: Option<Mutex<Regulator>>,
+    pub(crate) functions: Functions,
     /// The monitor's.
     meter: Mutex<WorkerMeter>,
     is_watched: AtomicBool,
@@ -72,6 +74,7 @@ impl Shared {
             executor,
             initializer,
             regulator,
+            functions: Functions::default(),
             meter,
             is_watched,
         }
@@ -247,7 +250,13 @@ impl Watched for Shared {
             period,
             allowance: allowance::current(now_ns),
         };
-        let Tick { limit, ask, due_ns } = lock_std(regulator).tick(now_ns, &readings);
+        let mut regulator_now = lock_std(regulator);
+        let Tick { limit, ask, due_ns } = regulator_now.tick(now_ns, &readings);
+        let division = regulator_now.division();
+        drop(regulator_now);
+        if wanted.period {
+            self.pool.set_division(division);
+        }
         if let Some(limit) = limit {
             self.set_limit(limit);
         } else if snapshot.queue_length > 0 {
@@ -255,7 +264,7 @@ impl Watched for Shared {
             self.carry_out_detached(self.pool.claim_detached());
         }
         if let Some(window) = ask {
-            let is_sent = process::attendant().send(Errand::Decide(Arc::downgrade(&self), window));
+            let is_sent = process::attendant().send(Errand::Decide(Arc::downgrade(&self), Box::new(window)));
             if !is_sent {
                 lock_std(regulator).undecided();
             }

@@ -25,15 +25,17 @@ use pyo3::types::PyTuple;
 use surefoot_core::clock;
 use surefoot_core::parker::Wake;
 use surefoot_core::pool::{Next, Retire, Worker};
-use surefoot_core::sample::{Outcome, Sample};
+use surefoot_core::sample::{FunctionId, Outcome, Sample};
 use surefoot_core::spin::Spinner;
 
 use crate::attach;
+use crate::function::LastSeen;
 use crate::future::{Announced, Ending, FutureCore};
 use crate::handover;
 use crate::join::Member;
 use crate::process;
 use crate::sensors::clocks;
+use crate::sensors::own_delay::OwnDelay;
 use crate::shared::{Item, Shared};
 use crate::standard::Standard;
 use crate::task::Task;
@@ -124,6 +126,9 @@ fn begin_loop<'a>(py: Python<'a>, entry: &'a WorkerEntry) -> PyResult<Box<Loop<'
         breathed_ns: 0,
         queued_ns: 0,
         attach_wait_ns: 0,
+        function: FunctionId::OTHERS,
+        last_seen: LastSeen::default(),
+        own_delay: OwnDelay::new(),
     }))
 }
 
@@ -172,6 +177,10 @@ struct Loop<'a> {
     /// Of the task taken last.
     queued_ns: u64,
     attach_wait_ns: u64,
+    function: FunctionId,
+    /// Where that number comes from, for the next task.
+    last_seen: LastSeen,
+    own_delay: OwnDelay,
 }
 
 impl Loop<'_> {
@@ -242,6 +251,7 @@ impl Loop<'_> {
                 self.reading = Reading::now();
                 self.breathed_ns = self.reading.wall_ns;
                 self.attach_wait_ns = self.reading.wall_ns.saturating_sub(at_ns);
+                self.own_delay.woken();
             }
             Waited::Retired => self.forget_thread(py),
         }
@@ -309,6 +319,7 @@ impl Loop<'_> {
     /// Runs a task; says whether this is still the process that the pool is in.
     fn run_task(&mut self, future: &Bound<'_, FutureCore>) -> bool {
         let Some(task) = self.begin(future) else { return true };
+        self.function = self.shared.functions.id_of(future.py(), &task, &mut self.last_seen);
         let ended = task.call(future.py());
         let end = Reading::after(self.reading);
         let goes_on = process::generation() == self.generation;
@@ -318,9 +329,16 @@ impl Loop<'_> {
         // With callbacks, the next task must not be charged for them.
         self.reading = match self.announce(future, ended) {
             Announced::ToNobody => end,
-            Announced::ToSomebody => Reading::now(),
+            Announced::ToSomebody => self.reading_after_pause(end),
         };
         goes_on
+    }
+
+    /// A reading after something that is no task's.
+    fn reading_after_pause(&mut self, before: Reading) -> Reading {
+        let reading = Reading::now();
+        self.own_delay.paused(reading.wall_ns.saturating_sub(before.wall_ns));
+        reading
     }
 
     /// Takes the task out of its future; `None` if there is nothing to run.
@@ -364,6 +382,7 @@ impl Loop<'_> {
         if process::generation() != self.generation {
             return false;
         }
+        self.function = FunctionId::OTHERS;
         self.record(Reading::now(), ran.is_ok());
         if let Err(error) = ran {
             self.standard.critical(py, "Exception in worker", error);
@@ -379,8 +398,11 @@ impl Loop<'_> {
         let cpu_ns = start.cpu_ns.zip(end.cpu_ns).map(|(start, end)| end.saturating_sub(start));
         let wall_ns = end.wall_ns.saturating_sub(start.wall_ns);
         let attach_wait_ns = std::mem::take(&mut self.attach_wait_ns);
+        let pause_ns = wall_ns.saturating_sub(cpu_ns.unwrap_or(0));
+        let runqueue_ns = self.own_delay.ended(wall_ns, pause_ns);
         let outcome = if is_ok { Outcome::Done } else { Outcome::Failed };
-        let sample = Sample { queued_ns: self.queued_ns, attach_wait_ns, wall_ns, cpu_ns };
+        let (queued_ns, function) = (self.queued_ns, self.function);
+        let sample = Sample { queued_ns, attach_wait_ns, wall_ns, cpu_ns, runqueue_ns, function };
         self.shared.pool.finish(&sample, outcome, end.wall_ns);
     }
 

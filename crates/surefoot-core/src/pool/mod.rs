@@ -6,9 +6,10 @@ mod state;
 #[cfg(all(test, not(surefoot_loom)))]
 mod tests;
 
-use crate::ledger::PeriodSums;
+use crate::ledger::{FunctionSums, PeriodSums};
 use crate::parker::Parker;
 use crate::sample::{Outcome, Sample};
+use crate::share::Division;
 use crate::snapshot::Snapshot;
 use crate::sync::{Arc, Mutex, MutexGuard, lock};
 use state::{Phase, Queued, State};
@@ -357,6 +358,17 @@ impl<T> Pool<T> {
     /// One consistent reading, percentiles included.
     pub fn snapshot(&self, now_ns: u64) -> Snapshot {
         self.lock().snapshot(now_ns)
+    }
+
+    /// The same together with the sums by function.
+    pub fn snapshot_by_function(&self, now_ns: u64) -> (Snapshot, Vec<FunctionSums>) {
+        let state = self.lock();
+        (state.snapshot(now_ns), state.ledger.functions().to_vec())
+    }
+
+    /// Sets how what is not measured of each task is divided from now on.
+    pub fn set_division(&self, division: Division) {
+        self.lock().ledger.set_division(division);
     }
 
     /// One consistent reading without the percentiles, which take some 50 us to find; together

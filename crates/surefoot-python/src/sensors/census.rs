@@ -5,9 +5,9 @@
 //! mutex is a wait for the GIL; any other futex is a lock of the program's; the rest is I/O.
 //! Some microseconds a thread, so on demand: the count of waiters is cheaper, but cannot say who.
 
-#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 use std::fs;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use pyo3::prelude::*;
 
@@ -75,8 +75,11 @@ impl Counts {
 ///
 /// # Errors
 /// Why it cannot be done here, in words.
-#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 pub(crate) fn look(thread_ids: &[u64]) -> Result<Vec<Kind>, String> {
+    if cfg!(not(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))) {
+        // musl's condition variables sleep at a word on the waiter's stack, which tells nothing.
+        return Err("not here: it needs 64-bit Linux with glibc".to_owned());
+    }
     kernel_is_safe()?;
     let places = gil::sleeping_places();
     let own = super::clocks::own_thread_id();
@@ -92,21 +95,9 @@ pub(crate) fn look(thread_ids: &[u64]) -> Result<Vec<Kind>, String> {
     thread_ids.iter().map(kind_of).collect()
 }
 
-/// Says why it cannot be done here.
-///
-/// # Errors
-/// Always.
-#[cfg(not(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64")))]
-pub(crate) fn look(_thread_ids: &[u64]) -> Result<Vec<Kind>, String> {
-    // musl's condition variables sleep at a word on the waiter's stack, which tells nothing.
-    Err("not here: it needs 64-bit Linux with glibc".to_owned())
-}
-
 /// From 6.12 to 6.12.53 the kernel may loop for ever when it is asked about a thread in a control
 /// group that has used up its CPU quota; a quota may be set at any time.
-#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
 fn kernel_is_safe() -> Result<(), String> {
-    use std::sync::OnceLock;
     static RELEASE: OnceLock<Option<String>> = OnceLock::new();
     let unsafe_release = RELEASE.get_or_init(|| {
         let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
@@ -120,7 +111,6 @@ fn kernel_is_safe() -> Result<(), String> {
     }
 }
 
-#[cfg_attr(not(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64")), allow(dead_code))]
 fn may_hang(release: &str) -> bool {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
     let mut next = || numbers.next().and_then(Result::ok);
@@ -128,7 +118,6 @@ fn may_hang(release: &str) -> bool {
 }
 
 /// Reads the kernel's line. `places` are where threads wait for the GIL, and where they hand it over.
-#[cfg_attr(not(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64")), allow(dead_code))]
 fn kind(line: &str, places: Option<&(Range<usize>, Range<usize>)>) -> Option<Kind> {
     let mut words = line.split_whitespace();
     let first = words.next()?;

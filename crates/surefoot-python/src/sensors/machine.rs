@@ -9,6 +9,7 @@ use surefoot_core::clock;
 
 use super::clocks;
 use super::report::{Report, Sensor};
+use super::schedstat;
 
 /// What a thread burns to try a clock that should see it: well above any clock's grain.
 const BURN_NS: u64 = 2_000_000;
@@ -50,22 +51,15 @@ pub(crate) struct RunQueue;
 
 impl Sensor for RunQueue {
     fn report(&self, _py: Python<'_>) -> Report {
-        let tried = || {
-            let read = || std::fs::read_to_string("/proc/thread-self/schedstat");
-            let text = read().map_err(|error| format!("/proc/thread-self/schedstat: {error}"))?;
-            let mut numbers = text.split_whitespace().map(str::parse::<u64>);
-            match (numbers.next(), numbers.next(), numbers.next()) {
-                (Some(Ok(0)), Some(Ok(0)), Some(Ok(0))) => {
-                    Err("the kernel does not account for it (CONFIG_SCHED_INFO)".to_owned())
-                }
-                (Some(Ok(_)), Some(Ok(delay_ns)), Some(Ok(slices))) => {
-                    Ok(format!("this thread: {delay_ns} ns in {slices} slices"))
-                }
-                _ => Err(format!("/proc/thread-self/schedstat says {:?}", text.trim())),
+        let outcome = match schedstat::own_runqueue_ns() {
+            Some(delay_ns) => {
+                Ok(format!("this thread: {delay_ns} ns; {} ns a reading", schedstat::own_cost_ns()))
             }
+            None if schedstat::is_counted() => Err("/proc/thread-self/schedstat cannot be read".to_owned()),
+            None => Err("the kernel does not count it, or does not show it".to_owned()),
         };
         let error = "1 ns by the thread itself; by others, without the wait in progress";
-        Report::new("run-queue delay", "schedstat", error, tried())
+        Report::new("run-queue delay", "schedstat", error, outcome)
     }
 }
 

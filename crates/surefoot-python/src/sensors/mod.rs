@@ -6,6 +6,7 @@ pub(crate) mod clocks;
 pub(crate) mod gil;
 pub(crate) mod machine;
 pub(crate) mod meter;
+pub(crate) mod own_delay;
 pub(crate) mod python;
 pub(crate) mod report;
 pub(crate) mod schedstat;

@@ -41,7 +41,7 @@ fn reading(py: Python<'_>, reading: GilReading) -> PyResult<Bound<'_, PyDict>> {
 /// Looks at the GIL without holding it, `seconds` long, once every `interval_s`, and every tenth
 /// time at each of these threads; in means and differences.
 #[pyfunction]
-#[pyo3(signature = (seconds, interval_s, thread_ids = Vec::new()))]
+#[pyo3(signature = (seconds, interval_s, thread_ids))]
 #[expect(clippy::needless_pass_by_value, reason = "a Python function is handed what it is called with")]
 pub(crate) fn gil_observe(
     py: Python<'_>,
@@ -53,12 +53,11 @@ pub(crate) fn gil_observe(
     let interval = Duration::from_secs_f64(interval_s);
     let observed = attach::detached(py, || observe(seconds, interval, &thread_ids));
     let fields = PyDict::new(py);
-    let per_look = |sum: f64| sum / f64::from(observed.seen.max(1));
     fields.set_item("looks", observed.looks)?;
     fields.set_item("seen", observed.seen)?;
     fields.set_item("seconds", observed.seconds)?;
-    fields.set_item("held_mean", per_look(f64::from(observed.held)))?;
-    fields.set_item("waiters_mean", per_look(observed.waiters as f64))?;
+    fields.set_item("held_mean", observed.held)?;
+    fields.set_item("waiters_mean", observed.waiters)?;
     fields.set_item("waits", observed.waits)?;
     fields.set_item("switches", observed.switches)?;
     fields.set_item("rounds", observed.rounds)?;
@@ -76,8 +75,9 @@ struct Observed {
     looks: u32,
     seen: u32,
     seconds: f64,
-    held: u32,
-    waiters: u64,
+    /// Means over time: looks come late when the cores are crowded, and that is when many wait.
+    held: f64,
+    waiters: f64,
     waits: u64,
     switches: u64,
     /// Rounds of the census, and what they counted together.
@@ -90,12 +90,28 @@ const LOOKS_A_ROUND: u32 = 10;
 
 fn observe(seconds: f64, interval: Duration, thread_ids: &[u64]) -> Observed {
     let mut observed = Observed::default();
-    let mut last: Option<GilState> = None;
+    let mut last: Option<(GilState, f64)> = None;
+    let mut seen_s = 0.0;
     let begin_ns = clock::now_ns();
     // Nobody sends: this is a pause.
     let (_send, pause) = channel::<()>();
     loop {
         observed.looks += 1;
+        observed.seconds = (clock::now_ns() - begin_ns) as f64 / 1e9;
+        if let GilReading::Seen(state) = gil::read() {
+            observed.seen += 1;
+            if let Some((last, at_s)) = last {
+                let span_s = observed.seconds - at_s;
+                let mean = |before: u32, now: u32| f64::from(before + now) / 2.0;
+                let waiters = |state: GilState| state.waiters.unwrap_or(0);
+                seen_s += span_s;
+                observed.held += span_s * mean(last.is_held.into(), state.is_held.into());
+                observed.waiters += span_s * mean(waiters(last), waiters(state));
+                observed.waits += grown(state.waits, last.waits);
+                observed.switches += grown(state.switches, last.switches);
+            }
+            last = Some((state, observed.seconds));
+        }
         if observed.looks.is_multiple_of(LOOKS_A_ROUND)
             && !thread_ids.is_empty()
             && let Ok(kinds) = census::look(thread_ids)
@@ -103,24 +119,21 @@ fn observe(seconds: f64, interval: Duration, thread_ids: &[u64]) -> Observed {
             observed.rounds += 1;
             observed.census.add(Counts::of(&kinds));
         }
-        if let GilReading::Seen(state) = gil::read() {
-            observed.seen += 1;
-            observed.held += u32::from(state.is_held);
-            observed.waiters += u64::from(state.waiters.unwrap_or(0));
-            if let Some(last) = last {
-                let grown = |now: Option<u64>, before: Option<u64>| match (now, before) {
-                    (Some(now), Some(before)) => now.wrapping_sub(before),
-                    _ => 0,
-                };
-                observed.waits += grown(state.waits, last.waits);
-                observed.switches += grown(state.switches, last.switches);
-            }
-            last = Some(state);
-        }
-        observed.seconds = (clock::now_ns() - begin_ns) as f64 / 1e9;
         if observed.seconds >= seconds || pause.recv_timeout(interval) != Err(RecvTimeoutError::Timeout) {
-            return observed;
+            break;
         }
+    }
+    if seen_s > 0.0 {
+        observed.held /= seen_s;
+        observed.waiters /= seen_s;
+    }
+    observed
+}
+
+fn grown(now: Option<u64>, before: Option<u64>) -> u64 {
+    match (now, before) {
+        (Some(now), Some(before)) => now.wrapping_sub(before),
+        _ => 0,
     }
 }
 

@@ -68,6 +68,14 @@ pub struct Constants {
     /// Growth of the time spent outside of the process from which on a remote bottleneck is
     /// suspected, and looked for by one probe.
     pub remote_growth: f64,
+    /// How far the next probe goes down once one has shown that the bottleneck is remote.
+    pub probe_factor: f64,
+    /// Utilisation from which on a bottleneck is in sight: no remote one is looked for, and moments in
+    /// which nobody is runnable are gaps.
+    pub quiet_share: f64,
+    /// Mean wall times of a task that must have been seen before a rise beyond the model's target: tasks
+    /// that begin together stay together for some rounds.
+    pub beyond_walls: f64,
     /// How long a plateau or a floor stands at first; doubled each time it is found again.
     pub hold_ns: u64,
     /// How long it stands at most.
@@ -75,6 +83,8 @@ pub struct Constants {
     /// Change of the demand or of the time outside, as a factor, that makes all that was learned
     /// void (IBM Streams: 20 % for 5 samples; here for [`Self::change_windows`]).
     pub change: f64,
+    /// The same where a window is short against a task.
+    pub large_change: f64,
     /// Windows in a row that must show it.
     pub change_windows: u32,
     /// Memory that must be left for a rise.
@@ -110,9 +120,13 @@ impl Default for Constants {
             most_loss: 0.04,
             comparable: 20.0,
             remote_growth: 1.5,
+            probe_factor: 0.6,
+            quiet_share: 0.5,
+            beyond_walls: 10.0,
             hold_ns: 2_000_000_000,
             most_hold_ns: 30_000_000_000,
             change: 2.0,
+            large_change: 5.0,
             change_windows: 3,
             memory_reserve_bytes: 64 << 20,
         }

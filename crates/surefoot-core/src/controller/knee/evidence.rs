@@ -143,19 +143,16 @@ impl Evidence {
             let bound = if is_off || cpu_share > 1.1 { 0.0 } else { cpu_share.min(1.0) };
             return (bound, is_off);
         }
-        if foreign_share > FOREIGN_CPU_SHARE && self.gil_counted > 0.0 {
-            // Somebody else keeps it busy whatever we do; what counts is how much of it we have. Whether
-            // more workers get more of it, the trial will tell.
-            return (cpu_share.min(1.0), true);
-        }
-        (self.gil_busy / self.gil_seen, true)
+        // What others keep busy is not used up by us: more workers may get more of it, or not, as the
+        // trial will tell. Not counted is what a main thread burns that only hands tasks out.
+        let foreign = (foreign_share - FOREIGN_CPU_SHARE).max(0.0);
+        ((self.gil_busy / self.gil_seen - foreign).clamp(0.0, 1.0), true)
     }
 }
 
-/// CPU time of threads that are not the pool's, as a share of one core, from which on the GIL's
-/// utilisation says little about the pool. Not critical: a main thread that only collects results
-/// burns a few per cent, one that computes nearly all of a core.
-const FOREIGN_CPU_SHARE: f64 = 0.3;
+/// CPU time of threads that are not the pool's, as a share of one core, that is no rival for the
+/// GIL: a main thread that submits and collects. Not critical.
+const FOREIGN_CPU_SHARE: f64 = 0.15;
 
 #[cfg(test)]
 mod tests {

@@ -25,14 +25,22 @@ pub use constants::{Constants, INTERVAL_NS};
 
 use super::Controller;
 use crate::decision::Decision;
+use crate::gil::GilReading;
 use crate::look::Look;
-use crate::window::Window;
+use crate::window::{Looks, Window};
 use evidence::{Estimate, Evidence};
 use gate::Gate;
 use trial::{Kind, Throughput, Trial, Verdict};
 
 /// Tasks of one window whose mean wall time means something.
-const LEAST_COMPLETIONS: u64 = 8;
+const LEAST_COMPLETIONS: u64 = 4;
+
+/// Clocks that are read one after the other disagree by some time.
+const SLACK_NS: f64 = 20e6;
+
+/// More cores, and more threads of others that want the GIL, than any machine that this runs on has.
+const MOST_CORES: f64 = 1024.0;
+const MOST_FOREIGN: f64 = 1024.0;
 
 /// A limit that throughput has shown to be enough, or needed.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +70,14 @@ pub struct Knee {
     hold_ns: f64,
     /// The bottleneck is used up, or the cap is reached.
     is_settled: bool,
+    /// The last fall came from here, and has not been borne out yet.
+    fallen_from: Option<usize>,
+    /// Most of a bottleneck has been used by this load, so a moment without anybody runnable is a gap.
+    is_known: bool,
+    /// A sensor said what cannot be.
+    is_fooled: bool,
+    /// Some look could see who is runnable.
+    has_sight: bool,
     /// What the load was shown to need above the model's target, as a factor: tasks that go through
     /// several resources use each of them less than one alone would be.
     extra: f64,
@@ -103,6 +119,10 @@ impl Knee {
             floor: None,
             hold_ns: 0.0,
             is_settled: false,
+            fallen_from: None,
+            is_known: false,
+            is_fooled: false,
+            has_sight: false,
             extra: 1.0,
             changed_windows: 0,
             least_wall_ns: None,
@@ -134,6 +154,8 @@ impl Knee {
         self.floor = None;
         self.hold_ns = 0.0;
         self.is_settled = false;
+        self.is_known = false;
+        self.fallen_from = None;
         self.extra = 1.0;
         self.least_wall_ns = None;
         self.changed_windows = 0;
@@ -148,10 +170,12 @@ impl Knee {
     }
 
     /// Begins or goes on with a trial of the change from `from`.
-    fn try_out(&mut self, kind: Kind, from: usize) {
+    fn try_out(&mut self, kind: Kind, from: usize, utilisation: f64) {
         match &mut self.trial {
             Some(trial) if trial.kind == kind => trial.moved(),
-            _ => self.trial = Trial::begin(kind, from, self.throughput, &self.constants),
+            _ => {
+                self.trial = Trial::begin(kind, (from, utilisation), self.throughput, &self.constants);
+            }
         }
     }
 
@@ -159,6 +183,30 @@ impl Knee {
         let (first, most) = (self.constants.hold_ns as f64, self.constants.most_hold_ns as f64);
         self.hold_ns = if self.hold_ns > 0.0 { (self.hold_ns * 2.0).min(most) } else { first };
         self.now_ns + self.hold_ns
+    }
+
+    /// The window without what cannot be: a sensor that once said the impossible is not asked again.
+    fn believable(&mut self, window: &Window) -> Window {
+        let duration_ns = window.duration_ns as f64;
+        let threads = window.workers_live.max(window.workers_busy) as f64;
+        let cpu = window.workers_cpu_ns.map_or(0.0, |ns| ns as f64);
+        let process = window.process_cpu_ns.map_or(0.0, |ns| ns as f64);
+        let runqueue = window.workers_runqueue_ns.map_or(0.0, |ns| ns as f64);
+        let slack_ns = duration_ns + SLACK_NS;
+        self.is_fooled |= cpu > threads * slack_ns
+            || runqueue > threads * slack_ns
+            || process > MOST_CORES * slack_ns
+            || window.looks.gil_waiters_mean().is_some_and(|waiters| waiters > threads + MOST_FOREIGN);
+        if !self.is_fooled {
+            return *window;
+        }
+        Window {
+            workers_cpu_ns: None,
+            workers_runqueue_ns: None,
+            process_cpu_ns: None,
+            looks: Looks { seen: 0, counted: 0, ..window.looks },
+            ..*window
+        }
     }
 
     /// Takes a window into all that is remembered; whether the load is another since some windows.
@@ -175,12 +223,20 @@ impl Knee {
             self.least_wall_ns = Some(least_ns.min(self.mean_wall_ns));
         }
         let differs = || {
-            let (now, before) = (self.recent.estimate()?.knee, self.load.estimate()?.knee);
-            Some(now.max(before) > now.min(before) * self.constants.change + 1.0)
+            // Beyond twice the cap one knee is as good as another.
+            let knee = |of: &Evidence| Some(of.estimate()?.knee.min(2.0 * window.cap as f64));
+            let (now, before) = (knee(&self.recent)?, knee(&self.load)?);
+            // With the bottleneck out of sight the time outside depends on the limit, not the load.
+            let use_of = |of: &Evidence| Some(of.estimate()?.utilisation);
+            if use_of(&self.recent)?.max(use_of(&self.load)?) < self.constants.quiet_share {
+                return None;
+            }
+            // Windows shorter than a task also say which part of it the workers are in.
+            let is_long = 3.0 * window.duration_ns as f64 >= self.mean_wall_ns;
+            let change = if is_long { self.constants.change } else { self.constants.large_change };
+            Some(now.max(before) > now.min(before) * change + 1.0)
         };
-        // A window shorter than a task says which part of it the workers are in, not what the load is.
-        let is_long = 3.0 * window.duration_ns as f64 >= self.mean_wall_ns;
-        let differs = is_long && window.completions > 0 && self.is_settled && differs() == Some(true);
+        let differs = window.completions > 0 && self.is_settled && differs() == Some(true);
         self.changed_windows = if differs { self.changed_windows + 1 } else { 0 };
         if self.changed_windows >= self.constants.change_windows {
             self.forget();
@@ -188,20 +244,23 @@ impl Knee {
     }
 
     /// The verdict on a running trial, as a decision if it is to be taken back.
-    fn judge(&mut self, window: &Window) -> Option<Decision> {
+    fn judge(&mut self, window: &Window, seen: &Estimate) -> Option<Decision> {
         let mut trial = self.trial?;
         trial.add(window);
         self.trial = Some(trial);
-        match trial.verdict(window.limit, &self.constants) {
+        match trial.verdict(window.limit, seen.utilisation, &self.constants) {
             Verdict::Open => None,
             Verdict::Kept => {
                 self.trial = None;
                 if trial.kind == Kind::Probe {
-                    let until_ns = self.next_hold_ns();
+                    let until_ns = self.now_ns + self.constants.hold_ns as f64;
                     self.plateau = Some(Bound { limit: window.limit, until_ns });
-                } else if trial.kind == Kind::Rise {
+                } else if matches!(trial.kind, Kind::Rise | Kind::Reach) {
                     self.plateau = None;
                     self.hold_ns = 0.0;
+                }
+                if trial.kind == Kind::Reach {
+                    self.extra = self.extra.max(window.limit as f64 * self.extra / self.target(seen));
                 }
                 None
             }
@@ -209,7 +268,7 @@ impl Knee {
                 self.trial = None;
                 let until_ns = self.next_hold_ns();
                 let limit = trial.from.clamp(window.min_workers, window.cap);
-                if trial.kind == Kind::Rise {
+                if matches!(trial.kind, Kind::Rise | Kind::Reach) {
                     self.plateau = Some(Bound { limit, until_ns });
                     Some(self.go(window, limit, "plateau: more workers brought no more throughput"))
                 } else {
@@ -245,6 +304,7 @@ impl Controller for Knee {
         if window.limit < lowest || window.limit > cap {
             return self.go(window, window.limit.clamp(lowest, cap), "held between min_workers and the cap");
         }
+        let window = &self.believable(window);
         self.observe(window);
         if std::mem::take(&mut self.skip) {
             // The window in which it changed, and those until surplus workers have finished.
@@ -255,15 +315,20 @@ impl Controller for Knee {
         let (Some(load), Some(seen)) = (self.load.estimate(), self.evidence.estimate()) else {
             return Decision::hold(window.limit, "nothing was seen");
         };
+        // The knee from all that was seen of the load, its use from what was seen of this limit.
+        let seen = Estimate { knee: load.knee, ..seen };
         let is_bound = window.looks.bound_share() >= 0.5;
         if is_bound {
             self.throughput.add(window);
-            if let Some(decision) = self.judge(window) {
+            if let Some(decision) = self.judge(window, &seen) {
                 return decision;
             }
         }
-        // The knee from all that was seen of the load, its use from what was seen of this limit.
-        let seen = Estimate { knee: load.knee, ..seen };
+        let is_used = seen.utilisation >= self.constants.busy_high;
+        self.is_known = load.utilisation >= self.constants.quiet_share;
+        if is_used && self.evidence.seen_ns >= 2.0 * INTERVAL_NS as f64 {
+            self.fallen_from = None;
+        }
         if let Some(decision) = self.lower(window, &seen) {
             return decision;
         }
@@ -286,7 +351,15 @@ impl Controller for Knee {
                 return None;
             }
         }
-        let patience_ns = self.is_settled.then(|| {
+        let fooled = Look { gil: GilReading::Unknown, process_cpu_ns: None, ..*look };
+        let look = if self.is_fooled { &fooled } else { look };
+        let is_blind = look.gil == GilReading::Unknown && look.process_cpu_ns.is_none();
+        self.has_sight |= !is_blind;
+        if is_blind && self.has_sight && !self.is_fooled {
+            // A sensor that failed for once says nothing; where there is none, patience must do.
+            return None;
+        }
+        let patience_ns = (self.is_settled || self.is_known).then(|| {
             let half_ns = (self.mean_wall_ns / 2.0) as u64;
             half_ns.clamp(self.constants.gate_settled_ns, self.constants.most_gate_settled_ns)
         });
@@ -294,10 +367,11 @@ impl Controller for Knee {
         if !self.has_memory && self.barren_ns < self.constants.gate_settled_ns * 10 {
             return None;
         }
-        if let Some(trial) = self.trial.take().filter(|trial| trial.kind == Kind::Fall) {
+        self.trial = None;
+        if let Some(from) = self.fallen_from.take() {
             // A fall that leaves nobody runnable was wrong, and so was the sensor that asked for it.
             let until_ns = self.next_hold_ns();
-            self.floor = Some(Bound { limit: trial.from.min(look.cap), until_ns });
+            self.floor = Some(Bound { limit: from.min(look.cap), until_ns });
         }
         self.changed(limit);
         Some(Decision::hold(limit, "tasks wait and nobody is runnable"))

@@ -1,14 +1,14 @@
 //! The rules that a window may call for: down to the knee, up to it, or a probe.
 
-use super::Knee;
 use super::evidence::{Bottleneck, Estimate};
 use super::trial::Kind;
+use super::{Bound, Knee};
 use crate::decision::{Decision, Veto};
 use crate::window::Window;
 
 impl Knee {
     /// Workers that the model asks for: the asymptotic knee and some headroom.
-    fn target(&self, seen: &Estimate) -> f64 {
+    pub(super) fn target(&self, seen: &Estimate) -> f64 {
         let above = (seen.knee - seen.servers).max(0.0);
         (seen.knee + self.constants.headroom * above.sqrt()) * self.extra
     }
@@ -39,7 +39,9 @@ impl Knee {
         if surplus * self.evidence.seen_ns < self.constants.surplus_ns {
             return None;
         }
-        self.try_out(Kind::Fall, window.limit);
+        self.try_out(Kind::Fall, window.limit, seen.utilisation);
+        self.fallen_from = Some(window.limit);
+        self.is_settled = true;
         let reason = match seen.bottleneck {
             Bottleneck::Gil => "workers queue for the GIL: down to the knee",
             Bottleneck::Cores => "workers queue for the cores: down to the knee",
@@ -63,9 +65,14 @@ impl Knee {
             self.is_settled = true;
             return Some(veto(window, (Veto::Cap, "tasks wait, but the cap is reached")));
         }
+        if self.trial.is_some_and(|trial| matches!(trial.kind, Kind::Probe | Kind::Reach)) {
+            return None;
+        }
         let unused_ns = (1.0 - seen.utilisation) * self.evidence.seen_ns;
         let enough_ns = if is_beyond { 2.0 } else { 1.0 } * self.constants.unused_ns;
-        if self.evidence.seen_ns < self.constants.rise_after_ns || unused_ns < enough_ns {
+        let least_ns = if is_beyond { self.constants.beyond_walls * self.mean_wall_ns } else { 0.0 };
+        let least_ns = least_ns.max(self.constants.rise_after_ns);
+        if self.evidence.seen_ns < least_ns || unused_ns < enough_ns {
             return None;
         }
         if !self.has_memory {
@@ -84,7 +91,6 @@ impl Knee {
         let (want, reason) = if is_beyond || self.plateau.is_some() {
             let by_use = (limit * self.constants.busy_aim / seen.utilisation.max(0.01)).ceil();
             let want = by_use.min((limit * 1.25).ceil());
-            self.extra = self.extra.max(want / (self.target(seen) / self.extra));
             (want, "tasks wait and the bottleneck has time left: beyond the model's knee")
         } else {
             let blind = self.evidence.seen_completions < 8.0 || seen.utilisation < 0.05;
@@ -93,7 +99,7 @@ impl Knee {
             (want, "tasks wait and the bottleneck has time left: up to the knee")
         };
         let want = (want as usize).clamp(window.limit + 1, window.cap);
-        self.try_out(Kind::Rise, window.limit);
+        self.try_out(if is_beyond { Kind::Reach } else { Kind::Rise }, window.limit, seen.utilisation);
         Some(self.go(window, want, reason))
     }
 
@@ -101,19 +107,29 @@ impl Knee {
     /// for want of the GIL or of cores.
     pub(super) fn probe(&mut self, window: &Window, seen: &Estimate) -> Option<Decision> {
         let growth = self.evidence.wall_ns()? / self.least_wall_ns?.max(1.0);
+        let is_held = |bound: Bound| bound.until_ns > self.now_ns && window.limit <= bound.limit;
         if self.evidence.seen_completions < self.constants.comparable
-            || growth < self.constants.remote_growth
-            || seen.utilisation > 0.5
+            || seen.utilisation > self.constants.quiet_share
             || self.trial.is_some()
+            || self.floor.is_some_and(is_held)
         {
             return None;
         }
-        let slots = window.limit as f64 / growth;
-        let target = (slots + slots.sqrt()).ceil() as usize;
+        let limit = window.limit as f64;
+        let target = if growth >= self.constants.remote_growth {
+            let slots = limit / growth;
+            slots + slots.sqrt()
+        } else if self.plateau.is_some_and(is_held) {
+            // The last probe showed that the bottleneck is elsewhere; how far down it goes is not known.
+            limit * self.constants.probe_factor
+        } else {
+            return None;
+        };
+        let target = target.ceil() as usize;
         if target >= window.limit || target < window.min_workers.max(2) {
             return None;
         }
-        self.try_out(Kind::Probe, window.limit);
+        self.try_out(Kind::Probe, window.limit, seen.utilisation);
         self.trial?;
         Some(self.go(window, target, "tasks take longer than with fewer workers: trying fewer"))
     }

@@ -55,8 +55,10 @@ impl Throughput {
 /// Why the limit was changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
-    /// More workers must bring more throughput.
+    /// More workers must bring more throughput; the model says that they do, so a tie stands.
     Rise,
+    /// More workers than the model asks for must be shown to bring more; a tie is taken back.
+    Reach,
     /// Fewer workers must not cost much.
     Fall,
     /// Fewer workers, tried out because a remote bottleneck is suspected.
@@ -80,6 +82,8 @@ pub(super) struct Trial {
     pub(super) kind: Kind,
     /// The limit before.
     pub(super) from: usize,
+    /// The utilisation of the bottleneck before.
+    use_before: f64,
     before: Throughput,
     after: Throughput,
     windows: u32,
@@ -96,10 +100,16 @@ const MOST_WINDOWS: u32 = 40;
 
 impl Trial {
     /// Begins a trial, if the throughput before is known well enough to compare with.
-    pub(super) fn begin(kind: Kind, from: usize, before: Throughput, constants: &Constants) -> Option<Self> {
+    pub(super) fn begin(
+        kind: Kind,
+        (from, use_before): (usize, f64),
+        before: Throughput,
+        constants: &Constants,
+    ) -> Option<Self> {
         before.is_comparable(constants).then(|| Self {
             kind,
             from,
+            use_before,
             before,
             after: Throughput::default(),
             windows: 0,
@@ -119,15 +129,19 @@ impl Trial {
         self.windows += 1;
     }
 
-    /// The verdict so far.
-    pub(super) fn verdict(&self, limit: usize, constants: &Constants) -> Verdict {
+    /// The verdict so far; `utilisation` is the bottleneck's since the change.
+    pub(super) fn verdict(&self, limit: usize, utilisation: f64, constants: &Constants) -> Verdict {
         if !self.after.is_comparable(constants) {
-            return if self.windows >= MOST_WINDOWS { Verdict::Kept } else { Verdict::Open };
+            return if self.windows >= MOST_WINDOWS {
+                self.on_a_tie(limit, utilisation, constants)
+            } else {
+                Verdict::Open
+            };
         }
         let (before, after) = (self.before.rate(), self.after.rate());
         let error = SIGMAS * self.before.error().hypot(self.after.error());
         let floor = match self.kind {
-            Kind::Rise => {
+            Kind::Rise | Kind::Reach => {
                 let share = limit as f64 / self.from as f64 - 1.0;
                 before * (1.0 + constants.least_gain * share)
             }
@@ -135,11 +149,20 @@ impl Trial {
         };
         if after + error < floor {
             Verdict::TakenBack
-        } else if after - error > floor || self.windows >= MOST_WINDOWS {
+        } else if after - error > floor {
             Verdict::Kept
+        } else if self.windows >= MOST_WINDOWS {
+            self.on_a_tie(limit, utilisation, constants)
         } else {
             Verdict::Open
         }
+    }
+
+    /// By the utilisation law throughput goes with the use of the bottleneck, which is known better.
+    fn on_a_tie(&self, limit: usize, utilisation: f64, constants: &Constants) -> Verdict {
+        let share = limit as f64 / self.from as f64 - 1.0;
+        let brings = utilisation >= self.use_before * (1.0 + constants.least_gain * share);
+        if self.kind == Kind::Reach && !brings { Verdict::TakenBack } else { Verdict::Kept }
     }
 }
 
@@ -157,11 +180,11 @@ mod tests {
 
     fn verdict(kind: Kind, (from, before): (usize, &[u64]), (limit, after): (usize, &[u64])) -> Verdict {
         let constants = Constants::default();
-        let mut trial = Trial::begin(kind, from, at(before), &constants).expect("enough was seen");
+        let mut trial = Trial::begin(kind, (from, 0.9), at(before), &constants).expect("enough was seen");
         for &completions in after {
             trial.add(&Window { duration_ns: 50_000_000, completions, ..Window::default() });
         }
-        trial.verdict(limit, &constants)
+        trial.verdict(limit, 0.9, &constants)
     }
 
     #[test]
@@ -183,6 +206,6 @@ mod tests {
 
     #[test]
     fn nothing_is_compared_with_too_little() {
-        assert!(Trial::begin(Kind::Rise, 4, at(&[3, 3, 3]), &Constants::default()).is_none());
+        assert!(Trial::begin(Kind::Rise, (4, 0.9), at(&[3, 3, 3]), &Constants::default()).is_none());
     }
 }

@@ -147,6 +147,7 @@ impl Plant<'_> {
             attach_wait_ns: std::mem::take(&mut ended.attach_wait_ns),
             wall_ns,
             cpu_ns: Some((ended.cpu_ns as u64).min(wall_ns)),
+            ..Sample::default()
         };
         let task = ended.task;
         self.pool.finish(&sample, Outcome::Done, now_ns);

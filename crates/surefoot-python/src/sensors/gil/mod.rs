@@ -1,9 +1,9 @@
-//! The GIL, looked at without holding it: whether it is held, how many wait for it, how often it
-//! went from hand to hand.
+//! The main interpreter's GIL, looked at without holding it: whether it is held, how many wait for
+//! it, how often it went from hand to hand.
 //!
-//! [`start`] finds it in the interpreter's memory ([`place`]), learns where glibc counts the
-//! waiters of a condition variable ([`condition`]) and proves with threads of ours that those are
-//! the GIL's ([`trial`]). Whatever does not turn out as expected switches a method off, with the
+//! [`start`] finds it in the interpreter's memory (`probe::place`), learns where glibc counts the
+//! waiters of a condition variable (`probe::condition`) and proves with threads of ours that those
+//! are the GIL's (`probe::trial`). Whatever does not turn out as expected switches a method off, with the
 //! reason kept for `surefoot doctor`; nothing is believed because of a version number. From then
 //! on [`read`] is a few loads, for any thread, attached or not.
 //!
@@ -11,21 +11,12 @@
 //! `lock` (no waiters), `none`; and two broken ones for tests, `frozen` (the first reading for
 //! ever) and `garbage` (any figures).
 
-#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
-mod condition;
 mod fault;
 #[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
-mod oracle;
-#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
-mod place;
-#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
-#[path = "probe.rs"]
 mod probe;
 #[cfg(not(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64")))]
 #[path = "elsewhere.rs"]
 mod probe;
-#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
-mod trial;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};

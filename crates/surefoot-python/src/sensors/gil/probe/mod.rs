@@ -1,4 +1,9 @@
-//! Reads the lock's members where [`super::place`] found them.
+//! Reads the lock's members where [`place`] found them.
+
+mod condition;
+mod oracle;
+mod place;
+mod trial;
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,15 +11,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use pyo3::prelude::*;
 use surefoot_core::gil::{GilReading, GilState};
 
-use super::condition;
-use super::oracle::{self, Waited};
-use super::place::{self, Place};
-use super::trial::Trial;
+use self::oracle::Waited;
+use self::place::Place;
+use self::trial::Trial;
 
 static INTERVAL: AtomicUsize = AtomicUsize::new(0);
 static IS_FREE_THREADED: AtomicBool = AtomicBool::new(false);
 static REFERENCES: AtomicUsize = AtomicUsize::new(NONE);
 static SEQUENCE: AtomicUsize = AtomicUsize::new(NONE);
+/// What a trial is about to prove in the place of `REFERENCES`.
+static CANDIDATE: AtomicUsize = AtomicUsize::new(NONE);
 /// An offset that is not known.
 const NONE: usize = usize::MAX;
 
@@ -61,7 +67,7 @@ pub(super) fn read() -> GilReading {
     };
     GilReading::Seen(GilState {
         is_held,
-        waiters: waiters_at(place),
+        waiters: waiters(place, REFERENCES.load(Ordering::Relaxed)),
         waits: match SEQUENCE.load(Ordering::Relaxed) {
             NONE => None,
             offset => Some(place.condition_double_word(offset) >> 1),
@@ -71,15 +77,12 @@ pub(super) fn read() -> GilReading {
 }
 
 #[inline]
-fn waiters_at(place: Place) -> Option<u32> {
-    match REFERENCES.load(Ordering::Relaxed) {
-        NONE => None,
-        offset => Some(place.condition_word(offset) >> 3),
-    }
+fn waiters(place: Place, offset: usize) -> Option<u32> {
+    (offset != NONE).then(|| place.condition_word(offset) >> 3)
 }
 
-fn waiters() -> Option<u32> {
-    waiters_at(place())
+fn candidate() -> Option<u32> {
+    waiters(place(), CANDIDATE.load(Ordering::Relaxed))
 }
 
 /// Finds the lock. The caller holds it, if it is in force.
@@ -104,19 +107,17 @@ pub(super) fn count_waiters(
     again: fn(Python<'_>),
 ) -> Result<Proof, String> {
     let offsets = condition::calibrate()?;
+    let how = format!("count at byte {} of the lock's condition variable", offsets.references);
+    let proof = if place::is_gil_enabled(py)? {
+        CANDIDATE.store(offsets.references, Ordering::Relaxed);
+        (Trial { waiters: candidate, disprove, again }).run()?;
+        Proof::Whole(how)
+    } else {
+        Proof::Part(format!("{how}; to be tried when the lock is switched on"))
+    };
     REFERENCES.store(offsets.references, Ordering::Relaxed);
     SEQUENCE.store(offsets.sequence, Ordering::Relaxed);
-    let how = format!("count at byte {} of the lock's condition variable", offsets.references);
-    if !place::is_gil_enabled(py)? {
-        return Ok(Proof::Part(format!("{how}; to be tried when the lock is switched on")));
-    }
-    match (Trial { waiters, disprove, again }).run() {
-        Ok(()) => Ok(Proof::Whole(how)),
-        Err(why) => {
-            forget_waiters();
-            Err(why)
-        }
-    }
+    Ok(proof)
 }
 
 /// Waiters are not to be believed.
