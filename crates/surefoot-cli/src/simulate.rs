@@ -161,32 +161,30 @@ fn append(file: &mut File, line: &Line<'_>) -> io::Result<()> {
 }
 
 /// Holds the contests side by side on all cores; each is a world of its own, so their order is no matter.
-fn hold_all(scenarios: &[Scenario], hold: impl Fn(&Scenario) -> Contest + Sync) -> Vec<Contest> {
+fn hold_all(scenarios: &[Scenario], contest_of: impl Fn(&Scenario) -> Contest + Sync) -> Vec<Contest> {
     let next = AtomicUsize::new(0);
     let work = || {
-        let mut held = Vec::new();
-        while let Some((place, scenario)) = {
+        let mut contests = Vec::new();
+        loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
-            scenarios.get(place).map(|scenario| (place, scenario))
-        } {
-            held.push((place, hold(scenario)));
+            let Some(scenario) = scenarios.get(place) else { return contests };
+            contests.push((place, contest_of(scenario)));
         }
-        held
     };
     let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mut held: Vec<(usize, Contest)> = thread::scope(|scope| {
+    let mut contests: Vec<(usize, Contest)> = thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut held = work();
+        let mut contests = work();
         for other in others {
             match other.join() {
-                Ok(more) => held.extend(more),
+                Ok(more) => contests.extend(more),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        held
+        contests
     });
-    held.sort_by_key(|one| one.0);
-    held.into_iter().map(|one| one.1).collect()
+    contests.sort_by_key(|one| one.0);
+    contests.into_iter().map(|one| one.1).collect()
 }
 
 fn show_decisions(scenario: &str, entry: &contest::Entry) {
