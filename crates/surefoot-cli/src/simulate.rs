@@ -1,7 +1,9 @@
 //! `surefoot simulate`: controllers against each other in virtual time.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
@@ -121,15 +123,14 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<i32, Stop> {
     };
     let mut runs: Vec<(Scenario, contest::Entry)> = Vec::new();
     let mut table = new_table("scenario");
-    for scenario in scenarios {
-        let length_ns = args.seconds.map_or(scenario.length_ns, nanoseconds);
-        let contest = contest::hold(&scenario, &contenders, u64::from(args.seeds), length_ns);
+    let contests = hold_all(&scenarios, |scenario| {
+        contest::hold(scenario, &contenders, u64::from(args.seeds), length_ns(args, scenario))
+    });
+    for (scenario, contest) in scenarios.into_iter().zip(contests) {
         for entry in &contest.entries {
             if let Some(file) = &mut records {
-                let mut text = serde_json::to_vec(&line(&scenario, &contest, entry, length_ns))
-                    .map_err(|error| Stop::failure(format!("cannot write a record: {error}")))?;
-                text.push(b'\n');
-                file.write_all(&text)
+                let line = line(&scenario, &contest, entry, length_ns(args, &scenario));
+                append(file, &line)
                     .map_err(|error| Stop::failure(format!("cannot write a record: {error}")))?;
             }
         }
@@ -147,6 +148,43 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<i32, Stop> {
     println!("{table}\n");
     println!("{}", totals(&contenders, &runs));
     Ok(0)
+}
+
+fn length_ns(args: &SimulateArgs, scenario: &Scenario) -> u64 {
+    args.seconds.map_or(scenario.length_ns, nanoseconds)
+}
+
+fn append(file: &mut File, line: &Line<'_>) -> io::Result<()> {
+    let mut text = serde_json::to_vec(line)?;
+    text.push(b'\n');
+    file.write_all(&text)
+}
+
+/// Holds the contests side by side on all cores; each is a world of its own, so their order is no matter.
+fn hold_all(scenarios: &[Scenario], contest_of: impl Fn(&Scenario) -> Contest + Sync) -> Vec<Contest> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut contests = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(scenario) = scenarios.get(place) else { return contests };
+            contests.push((place, contest_of(scenario)));
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut contests: Vec<(usize, Contest)> = thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut contests = work();
+        for other in others {
+            match other.join() {
+                Ok(more) => contests.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        contests
+    });
+    contests.sort_by_key(|one| one.0);
+    contests.into_iter().map(|one| one.1).collect()
 }
 
 fn show_decisions(scenario: &str, entry: &contest::Entry) {

@@ -98,7 +98,9 @@ impl Looks {
                     self.counted += 1;
                     self.wanted += u32::from(waiters > 0);
                     self.waiters += u64::from(waiters);
-                    self.waiters_squared += u64::from(waiters) * u64::from(waiters);
+                    let squared = u64::from(waiters) * u64::from(waiters);
+                    // A sensor gone wrong may say anything.
+                    self.waiters_squared = self.waiters_squared.saturating_add(squared);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! The best that a constant limit reaches, found by a sweep.
 
-use super::load::{Arrival, Tasks};
+use super::load::{Arrival, Mix, Tasks};
 use super::plant::{Rule, Setup, run};
 use super::scenario::{Judged, Scenario};
 use super::trace::Trace;
@@ -127,6 +127,15 @@ fn sweep_ns(scenario: &Scenario, workers: usize, tasks_per_s: f64) -> u64 {
     ((rounds_s * 1e9) as u64).clamp(scenario.length_ns, LONGEST_NS)
 }
 
+/// One turn for ever, on the machine as it is when the turn first begins.
+fn steady(setup: &Setup, mix: &Mix, start_ns: u64) -> Setup {
+    let mut machine = setup.machine;
+    for change in setup.core_changes.iter().filter(|change| change.0 <= start_ns) {
+        machine.cores = change.1;
+    }
+    Setup { machine, core_changes: Vec::new(), tasks: Tasks::steady(mix.clone()), ..setup.clone() }
+}
+
 /// Sweeps the limit over each turn by itself.
 pub fn find(scenario: &Scenario) -> Optimum {
     let setup = &scenario.setup;
@@ -135,13 +144,17 @@ pub fn find(scenario: &Scenario) -> Optimum {
         let best = Best { knee: cap, peak: cap, tasks_per_s: 0.0, settled: (1, cap) };
         return Optimum { turns: vec![best] };
     }
-    let alone = match &setup.tasks {
-        Tasks::Turns(turns) => turns
-            .iter()
-            .map(|(_, mix)| Setup { tasks: Tasks::steady(mix.clone()), ..setup.clone() })
-            .collect(),
-        Tasks::Graph(_) => vec![setup.clone()],
-    };
+    let mut start_ns = 0_u64;
+    let mut alone = Vec::new();
+    match &setup.tasks {
+        Tasks::Turns(turns) => {
+            for (length_ns, mix) in turns {
+                alone.push(steady(setup, mix, start_ns));
+                start_ns = start_ns.saturating_add(*length_ns);
+            }
+        }
+        Tasks::Graph(_) => alone.push(setup.clone()),
+    }
     let sweep = |setup: &Setup| {
         let measure = |workers, about_per_s| {
             let length_ns = sweep_ns(scenario, workers, about_per_s);

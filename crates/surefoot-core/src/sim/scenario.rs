@@ -209,6 +209,7 @@ fn bottlenecks() -> Vec<Scenario> {
                 ..cpu_io(spread_ms(5.0), spread_ms(20.0), 256)
             },
         ),
+        affinity(),
         closed(
             "half-native",
             "2 ms of Python, 2.5 ms of native code, 2 cores",
@@ -244,6 +245,15 @@ fn bottlenecks() -> Vec<Scenario> {
             )
         },
     ]
+}
+
+/// The load stays, the machine changes: two turns of the same tasks.
+fn affinity() -> Scenario {
+    let turn = || Mix::of(vec![Phase::Cpu(spread_ms(5.0)), Phase::Delay(spread_ms(20.0))]);
+    let tasks = Tasks::Turns(vec![(5 * S_NS, turn()), (5 * S_NS, turn())]);
+    let machine = Machine { cores: 8.0, has_gil: false, ..Machine::TWO_CORES };
+    let changed = Setup { machine, core_changes: vec![(5 * S_NS, 2.0)], ..setup(tasks, 256) };
+    closed("affinity", "no GIL, 8 cores and from 5 s on 2; 5 ms of Python, 20 ms of sleep", changed)
 }
 
 fn faults() -> Vec<Scenario> {

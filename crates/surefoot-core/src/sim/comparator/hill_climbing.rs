@@ -181,7 +181,7 @@ impl Controller for HillClimbing {
         }
         self.passed_ns += window.duration_ns;
         self.completions += window.completions;
-        self.cpu_ns += window.process_cpu_ns.unwrap_or(0);
+        self.cpu_ns = self.cpu_ns.saturating_add(window.process_cpu_ns.unwrap_or(0));
         // A dequeue goes with each completion while tasks wait.
         let is_starved = window.queue_length > 0 && window.completions == 0;
         self.starved_ns = if is_starved { self.starved_ns + window.duration_ns } else { 0 };
