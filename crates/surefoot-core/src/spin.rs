@@ -6,9 +6,9 @@
 //! at all beyond [`PROBE_BELOW_NS`]. It gives way to other threads while it polls.
 
 use std::cell::Cell;
-use std::sync::OnceLock;
 
 use crate::clock;
+use crate::found::Found;
 
 /// Longest time to poll: about what one wake-up costs, so that polling in vain at most doubles it.
 pub const SPIN_NS: u64 = 30_000;
@@ -67,8 +67,8 @@ pub fn poll(limit_ns: u64, is_true: impl Fn() -> bool) -> bool {
 }
 
 fn has_other_cores() -> bool {
-    static CORES: OnceLock<usize> = OnceLock::new();
-    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get)) > 1
+    static CORES: Found = Found::new();
+    CORES.get_or_find(|| std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64)) > 1
 }
 
 #[cfg(test)]

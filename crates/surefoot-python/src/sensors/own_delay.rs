@@ -5,7 +5,7 @@
 //! which nobody knows how much of their pauses was the run queue; as long as those pauses are a
 //! small part of the long task, its figure stands.
 
-use std::sync::OnceLock;
+use surefoot_core::found::Found;
 
 use super::schedstat;
 
@@ -35,8 +35,8 @@ pub(crate) struct OwnDelay {
 impl OwnDelay {
     /// Begins with the worker.
     pub(crate) fn new() -> Self {
-        static THRESHOLD: OnceLock<u64> = OnceLock::new();
-        let threshold_ns = *THRESHOLD.get_or_init(|| {
+        static THRESHOLD: Found = Found::new();
+        let threshold_ns = THRESHOLD.get_or_find(|| {
             let is_counted = schedstat::is_counted();
             if is_counted { (COSTS_PER_TASK * schedstat::own_cost_ns()).max(SHORTEST_NS) } else { u64::MAX }
         });

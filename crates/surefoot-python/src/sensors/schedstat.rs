@@ -37,10 +37,10 @@ mod linux {
     use std::io::Read;
     use std::os::fd::{AsRawFd, IntoRawFd};
     use std::os::unix::fs::FileExt;
-    use std::sync::OnceLock;
     use std::sync::atomic::{AtomicI32, Ordering};
 
     use surefoot_core::clock;
+    use surefoot_core::found::Found;
 
     use super::{Schedstat, parse};
     use crate::process;
@@ -58,14 +58,15 @@ mod linux {
     static OPEN: [AtomicI32; MOST_OPEN] = [const { AtomicI32::new(FREE) }; MOST_OPEN];
 
     fn most_open() -> usize {
-        static MOST: OnceLock<usize> = OnceLock::new();
-        *MOST.get_or_init(|| {
+        static MOST: Found = Found::new();
+        let most = MOST.get_or_find(|| {
             let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
             // SAFETY: a live struct to write to; a failure is reported by the result.
             let status = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
             let share = if status == 0 { limit.rlim_cur / OPEN_DIVISOR } else { 0 };
-            usize::try_from(share).unwrap_or(MOST_OPEN).min(MOST_OPEN)
-        })
+            share.min(MOST_OPEN as u64)
+        });
+        usize::try_from(most).unwrap_or(MOST_OPEN)
     }
 
     /// The file of another thread, kept open.
@@ -151,8 +152,8 @@ mod linux {
 
     /// What one call of [`own_runqueue_ns`] takes here: the least of a few, measured once.
     pub(crate) fn own_cost_ns() -> u64 {
-        static COST: OnceLock<u64> = OnceLock::new();
-        *COST.get_or_init(|| {
+        static COST: Found = Found::new();
+        COST.get_or_find(|| {
             let cost = || {
                 let began_ns = clock::now_ns();
                 own();
@@ -165,8 +166,8 @@ mod linux {
     /// Whether the kernel counts at all: one that does not shows zeros, and this thread has had at
     /// least the turn that it is in.
     pub(crate) fn is_counted() -> bool {
-        static COUNTED: OnceLock<bool> = OnceLock::new();
-        *COUNTED.get_or_init(|| own().is_some_and(|own| own.turns > 0))
+        static COUNTED: Found = Found::new();
+        COUNTED.get_or_find(|| u64::from(own().is_some_and(|own| own.turns > 0))) != 0
     }
 
     #[cfg(test)]
