@@ -13,6 +13,8 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 STANDARD = "standard"
 SUREFOOT = "surefoot"
 STANDARD_AGAIN = "standard-again"
+#: Ours, with its workers kept on one core while that pays.
+SUREFOOT_KEPT = "surefoot-kept"
 
 #: No step of a benchmark may hang for ever; this only bounds a hang and enters no figure.
 HANG_TIMEOUT_S = 60.0
@@ -34,10 +36,12 @@ def make_pool(name: str, workers: int) -> Executor:
     """
     if name in (STANDARD, STANDARD_AGAIN):
         return ThreadPoolExecutor(workers)
-    if name != SUREFOOT:
+    if name not in (SUREFOOT, SUREFOOT_KEPT):
         raise ValueError(f"unknown contender: {name!r}")
     surefoot = importlib.import_module("surefoot")
-    pool: Executor = surefoot.AdaptiveThreadPoolExecutor(workers, controller="fixed")
+    pool: Executor = surefoot.AdaptiveThreadPoolExecutor(
+        workers, controller="fixed", keep_on_one_core=name == SUREFOOT_KEPT
+    )
     return pool
 
 

@@ -17,8 +17,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from patience import HANG_S
 
+from patience import HANG_S
 from surefoot import _core
 
 IS_LINUX_GLIBC = sys.platform == "linux" and bool(os.confstr("CS_GNU_LIBC_VERSION"))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import thread as standard
 from typing import Any
 
-from surefoot import _core
+from surefoot import _core, children
 from surefoot.capacity import standard_default
 from surefoot.condition import Condition
 from surefoot.controllers import Controller, FixedController, KneeController, PaperController
@@ -65,6 +65,10 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         beta_threshold: For ``"paper"``: mean beta at or below which a rise is vetoed, 0 to 1.
         idle_timeout_s: Seconds after which an idle worker leaves, down to ``min_workers``;
             ``None``: never.
+        keep_on_one_core: Keep the workers on one core while that makes fine-grained work under the
+            global interpreter lock faster, and only then (Linux; see
+            ``docs/explanation/placement.md``). Meanwhile a task that asks sees one core; threads and
+            processes that it makes do not.
         **ctxkwargs: Arguments of ``prepare_context`` (3.14 and newer), for subclasses.
 
     Raises:
@@ -84,10 +88,17 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         interval_s: float | None = None,
         beta_threshold: float = 0.3,
         idle_timeout_s: float | None = 60.0,
+        keep_on_one_core: bool = False,
         **ctxkwargs: Any,
     ) -> None:
         options = Options.check(
-            max_workers, min_workers, controller, interval_s, beta_threshold, idle_timeout_s
+            max_workers,
+            min_workers,
+            controller,
+            interval_s,
+            beta_threshold,
+            idle_timeout_s,
+            keep_on_one_core,
         )
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
@@ -144,6 +155,7 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
             controller=chosen,
             interval_ns=round(options.interval_s * 1e9),
             idle_timeout_ns=None if idle_timeout_s is None else round(min(idle_timeout_s, 1e9) * 1e9),
+            keep_on_one_core=options.keep_on_one_core and children.are_guarded(),
         )
         _core.ExecutorCore.attach(self, self.__pool, leave_behind=leave_behind)
 

@@ -9,7 +9,7 @@ from typing import Any
 from surefoot import capacity
 from surefoot.controllers import Controller, FixedController, KneeController, PaperController
 
-NAMES = ("min_workers", "controller", "interval_s", "beta_threshold", "idle_timeout_s")
+NAMES = ("min_workers", "controller", "interval_s", "beta_threshold", "idle_timeout_s", "keep_on_one_core")
 
 ControllerChoice = str | KneeController | PaperController | FixedController | Controller
 
@@ -29,6 +29,7 @@ class Options:
         controller: Who decides.
         interval_s: Control interval.
         idle_timeout_s: How long a worker may idle before it leaves; ``None``: for ever.
+        keep_on_one_core: Keep workers on one core while that pays.
     """
 
     cap: int
@@ -37,6 +38,7 @@ class Options:
     controller: KneeController | PaperController | FixedController | Controller
     interval_s: float
     idle_timeout_s: float | None
+    keep_on_one_core: bool = False
 
     @classmethod
     def split(cls, max_workers: int | None, given: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
@@ -54,6 +56,7 @@ class Options:
         interval_s: float | None = None,
         beta_threshold: float = 0.3,
         idle_timeout_s: float | None = 60.0,
+        keep_on_one_core: bool = False,
     ) -> Options:
         """Check every option.
 
@@ -77,10 +80,13 @@ class Options:
             idle_timeout_s = _seconds("idle_timeout_s", idle_timeout_s)
             if idle_timeout_s < 0:
                 raise ValueError("idle_timeout_s must not be negative")
+        if not isinstance(keep_on_one_core, bool):
+            raise TypeError("keep_on_one_core must be a bool")
         cap, limit = _sizes(max_workers, chosen)
         if min_workers > cap:
             raise ValueError("min_workers must not be greater than max_workers")
-        return cls(cap, max(limit, min_workers), min_workers, chosen, interval_s, idle_timeout_s)
+        limit = max(limit, min_workers)
+        return cls(cap, limit, min_workers, chosen, interval_s, idle_timeout_s, keep_on_one_core)
 
 
 def whole_workers(max_workers: float) -> int:

@@ -27,6 +27,7 @@ pub mod liveness;
 pub mod look;
 pub mod monitor;
 pub mod parker;
+pub mod placement;
 pub mod pool;
 pub mod regulator;
 pub mod sample;

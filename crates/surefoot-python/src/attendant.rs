@@ -11,6 +11,7 @@ use surefoot_core::sync::lock_std;
 use surefoot_core::window::Window;
 
 use crate::attach;
+use crate::placement;
 use crate::shared::Shared;
 
 /// Something to do while attached.
@@ -35,9 +36,11 @@ impl Attendant {
         let mut errands = lock_std(&self.errands);
         if errands.is_none() {
             let (send, receive) = channel();
-            let thread = std::thread::Builder::new()
-                .name("surefoot-attendant".to_owned())
-                .spawn(move || receive.into_iter().for_each(run));
+            let thread = placement::as_ourselves(|| {
+                std::thread::Builder::new()
+                    .name("surefoot-attendant".to_owned())
+                    .spawn(move || receive.into_iter().for_each(run))
+            });
             if thread.is_err() {
                 return false;
             }

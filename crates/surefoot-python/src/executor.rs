@@ -14,6 +14,7 @@ use surefoot_core::regulator::{Decider, Regulator};
 use surefoot_core::sync::lock_std;
 
 use crate::future::FutureCore;
+use crate::placement::Keeper;
 use crate::records;
 use crate::sensors::gil;
 use crate::shared::{Item, Refusal, Shared, Why};
@@ -135,7 +136,7 @@ enum Choice {
 impl PoolCore {
     /// Makes a pool without workers.
     #[new]
-    #[pyo3(signature = (*, maker, executor, initializer, min_workers, limit, cap, controller, interval_ns, idle_timeout_ns))]
+    #[pyo3(signature = (*, maker, executor, initializer, min_workers, limit, cap, controller, interval_ns, idle_timeout_ns, keep_on_one_core))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only, and called from one place")]
     fn new(
         py: Python<'_>,
@@ -148,6 +149,7 @@ impl PoolCore {
         controller: Choice,
         interval_ns: u64,
         idle_timeout_ns: Option<u64>,
+        keep_on_one_core: bool,
     ) -> PyResult<Self> {
         let decider = match controller {
             Choice::Paper((beta_threshold, step_up, step_down)) => {
@@ -160,13 +162,14 @@ impl PoolCore {
                 _ => return Err(PyValueError::new_err(format!("unknown controller {name:?}"))),
             },
         };
-        if decider.is_some() {
+        if decider.is_some() || keep_on_one_core {
             gil::start(py);
         }
         let regulator = decider.map(|decider| Regulator::new(decider, interval_ns, min_workers));
         let pool = Pool::new(Bounds { min_workers, limit, cap });
-        let shared = Shared::new(pool, idle_timeout_ns, maker, executor, initializer, regulator);
-        Ok(Self { shared: Arc::new(shared) })
+        let keeper = keep_on_one_core.then(Keeper::new);
+        let shared = Shared::new(pool, idle_timeout_ns, maker, executor, initializer, regulator, keeper);
+        Ok(Self { shared })
     }
 
     /// `_work_queue`.
@@ -228,6 +231,19 @@ impl PoolCore {
     #[getter]
     fn workers_parked(&self) -> usize {
         self.shared.pool.workers_parked()
+    }
+
+    /// Keeps the workers on one core whenever there is work, whether it pays or not: for tests.
+    fn trust_one_core(&self) {
+        if let Some(keeper) = &self.shared.keeper {
+            keeper.trust();
+        }
+    }
+
+    /// Whether the workers are on one core just now.
+    #[getter]
+    fn is_on_one_core(&self) -> bool {
+        self.shared.keeper.as_ref().is_some_and(|keeper| keeper.is_gathered())
     }
 
     /// One consistent reading, as the fields of `PoolStats`.

@@ -76,7 +76,8 @@ impl Functions {
     ) -> FunctionId {
         let mut function = function.clone();
         let mut key = key;
-        if key.is_none_or(|key| key.1 == BUILTIN) {
+        // SAFETY: a live object.
+        if unsafe { ffi::PyFunction_Check(function.as_ptr()) } == 0 {
             function = unwrapped(function, args);
             key = address_of(&function).filter(|key| key.1 != BUILTIN || !is_of_context(&function));
         }
@@ -132,7 +133,7 @@ impl Table {
 /// The addresses by which a function is known; `None` for what has none that last.
 #[inline]
 fn address_of(function: &Bound<'_, PyAny>) -> Option<Key> {
-    let pointer = function.as_ptr();
+    let pointer = method::function_of(function.as_ptr());
     // SAFETY: a live object.
     if unsafe { ffi::PyFunction_Check(pointer) } != 0 {
         let function = pointer.cast::<ffi::PyFunctionObject>();
@@ -158,6 +159,36 @@ fn address_of(function: &Bound<'_, PyAny>) -> Option<Key> {
         return is_static(pointer.cast()).then_some((pointer as usize, CLASS));
     }
     None
+}
+
+/// Bound methods, which `PyO3` does not name.
+#[cfg(unix)]
+mod method {
+    use pyo3::ffi;
+
+    unsafe extern "C" {
+        static mut PyMethod_Type: ffi::PyTypeObject;
+        fn PyMethod_Function(method: *mut ffi::PyObject) -> *mut ffi::PyObject;
+    }
+
+    /// The function of a bound method, borrowed from it; anything else as it is. To be given a live
+    /// object by an attached thread.
+    #[inline]
+    pub(super) fn function_of(pointer: *mut ffi::PyObject) -> *mut ffi::PyObject {
+        // SAFETY: the caller's object is live.
+        if unsafe { ffi::Py_TYPE(pointer) } != &raw mut PyMethod_Type {
+            return pointer;
+        }
+        // SAFETY: it is a bound method, which never lets its function go.
+        unsafe { PyMethod_Function(pointer) }
+    }
+}
+/// Bound methods take the long way.
+#[cfg(not(unix))]
+mod method {
+    pub(super) fn function_of(pointer: *mut pyo3::ffi::PyObject) -> *mut pyo3::ffi::PyObject {
+        pointer
+    }
 }
 
 /// What the addresses of `key` belong to, to be kept alive; `None` if the function was changed

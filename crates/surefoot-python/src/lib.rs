@@ -12,6 +12,7 @@ mod function;
 mod future;
 mod handover;
 mod join;
+mod placement;
 mod process;
 mod records;
 mod sensors;
@@ -35,6 +36,8 @@ mod _core {
     use super::executor::{ExecutorCore, PoolCore};
     #[pymodule_export]
     use super::future::FutureCore;
+    #[pymodule_export]
+    use super::placement::{announce_child, guard_children};
     #[pymodule_export]
     use super::process::after_fork_in_child;
     #[pymodule_export]

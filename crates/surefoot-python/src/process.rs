@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use surefoot_core::monitor::{Monitor, Watched};
 
 use crate::attendant::Attendant;
+use crate::placement;
 use crate::sensors::{allowance, gil, schedstat};
 
 static MONITOR: ArcSwapOption<Monitor> = ArcSwapOption::const_empty();
@@ -29,7 +30,7 @@ pub(crate) fn generation() -> u64 {
 
 /// Has the monitor look at `pool` from `due_ns` on.
 pub(crate) fn watch(pool: Weak<dyn Watched>, due_ns: u64) -> std::io::Result<()> {
-    get_or_make(&MONITOR).watch(pool, due_ns)
+    placement::as_ourselves(|| get_or_make(&MONITOR).watch(pool, due_ns))
 }
 
 /// The process's attendant.
@@ -75,4 +76,5 @@ pub(crate) fn after_fork_in_child() {
     std::mem::forget(ALLOWANCE.swap(None));
     gil::after_fork_in_child();
     schedstat::after_fork_in_child();
+    placement::after_fork_in_child();
 }

@@ -20,6 +20,7 @@ use crate::attendant::Errand;
 use crate::function::Functions;
 use crate::future::FutureCore;
 use crate::join::PoolId;
+use crate::placement::{self, Keeper};
 use crate::process;
 use crate::records;
 use crate::sensors::meter::WorkerMeter;
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     /// The monitor's.
     meter: Mutex<WorkerMeter>,
     is_watched: AtomicBool,
+    /// For a pool whose workers may be kept on one core.
+    pub(crate) keeper: Option<Arc<Keeper>>,
 }
 
 impl Shared {
@@ -63,10 +66,11 @@ impl Shared {
         executor: Py<PyAny>,
         initializer: Option<(Py<PyAny>, Py<PyAny>)>,
         regulator: Option<Regulator>,
-    ) -> Self {
+        keeper: Option<Arc<Keeper>>,
+    ) -> Arc<Self> {
         let regulator = regulator.map(Mutex::new);
         let (meter, is_watched) = (Mutex::default(), AtomicBool::new(false));
-        Self {
+        let shared = Arc::new(Self {
             id: PoolId::next(),
             pool,
             idle_timeout_ns,
@@ -77,7 +81,12 @@ impl Shared {
             functions: Functions::default(),
             meter,
             is_watched,
+            keeper,
+        });
+        if let Some(keeper) = &shared.keeper {
+            keeper.look_after(&shared);
         }
+        shared
     }
 
     /// Queues an item and sees to it that somebody takes it. Returns what a signal handler raised
@@ -100,6 +109,9 @@ impl Shared {
             .submit(item, now_ns)
             .map_err(|Rejected { task, closed }| Refusal { item: task, why: Why::Closed(closed) })?;
         self.watch(now_ns);
+        if let Some(keeper) = &self.keeper {
+            keeper.watch(now_ns);
+        }
         let Action::Start(index) = action else {
             self.carry_out(py, action);
             return Ok(None);
@@ -151,7 +163,8 @@ impl Shared {
     fn make_thread(self: &Arc<Self>, py: Python<'_>, index: usize) -> PyResult<Option<PyErr>> {
         let target = worker::target(py, Arc::clone(self), index)?;
         let bell = ExitBell::new(self);
-        let interrupt = attach::call_method(self.maker.bind(py), intern!(py, "make"), (index, target, bell))?;
+        let make = || attach::call_method(self.maker.bind(py), intern!(py, "make"), (index, target, bell));
+        let interrupt = placement::as_ourselves(make)?;
         Ok((!interrupt.is_none()).then(|| PyErr::from_value(interrupt)))
     }
 

@@ -33,6 +33,7 @@ use crate::function::LastSeen;
 use crate::future::{Announced, Ending, FutureCore};
 use crate::handover;
 use crate::join::Member;
+use crate::placement::Seat;
 use crate::process;
 use crate::sensors::clocks;
 use crate::sensors::own_delay::OwnDelay;
@@ -129,6 +130,7 @@ fn begin_loop<'a>(py: Python<'a>, entry: &'a WorkerEntry) -> PyResult<Box<Loop<'
         function: FunctionId::OTHERS,
         last_seen: LastSeen::default(),
         own_delay: OwnDelay::new(),
+        _seat: shared.keeper.as_ref().and_then(Seat::take),
     }))
 }
 
@@ -181,6 +183,8 @@ struct Loop<'a> {
     /// Where that number comes from, for the next task.
     last_seen: LastSeen,
     own_delay: OwnDelay,
+    /// In a pool that may be kept on one core.
+    _seat: Option<Seat>,
 }
 
 impl Loop<'_> {

@@ -12,6 +12,7 @@ use surefoot_core::spin::{self, Spinner};
 
 use crate::attach;
 use crate::handover;
+use crate::placement;
 use crate::sensors::clocks;
 
 const SHUT: u32 = 0;
@@ -50,7 +51,8 @@ impl Gate {
         }
         let began_ns = clock::now_ns();
         let is_open = SPINNER.with(|spinner| {
-            spinner.is_worth_it()
+            !placement::is_home_set()
+                && spinner.is_worth_it()
                 && deadline_ns.is_none_or(|deadline_ns| deadline_ns > began_ns + spin::SPIN_NS)
                 && attach::detached(py, || handover::poll(|| self.is_open()))
         });
@@ -59,7 +61,23 @@ impl Gate {
         waited
     }
 
+    /// Where workers pass the interpreter around on one core, looks once after a moment's sleep
+    /// before it asks to be woken; says whether the gate is open.
+    fn is_seen_lazily(&self, py: Python<'_>, deadline_ns: Option<u64>) -> PyResult<bool> {
+        // To the end of this function: until this thread is attached again, with nothing left to wait for.
+        let Some(at_home) = placement::wait_at_home() else { return Ok(false) };
+        let left_ns = deadline_ns.map_or(u64::MAX, |deadline_ns| deadline_ns.saturating_sub(clock::now_ns()));
+        let wait_ns = left_ns.min(placement::LAZY_WAIT_NS);
+        attach::detached(py, || sleep(&self.0, SHUT, Some(wait_ns)));
+        drop(at_home);
+        py.check_signals()?;
+        Ok(self.is_open())
+    }
+
     fn sleep_until_open(&self, py: Python<'_>, deadline_ns: Option<u64>) -> PyResult<bool> {
+        if self.is_seen_lazily(py, deadline_ns)? {
+            return Ok(true);
+        }
         // A signal that arrives after the interpreter last looked, but before the sleep begins, wakes
         // nobody. So the thread that signals are for looks again after a moment, and then less often.
         let mut lookouts = clocks::is_main_thread().then_some([10_000_000, 100_000_000].into_iter());
@@ -72,20 +90,24 @@ impl Gate {
                 return Ok(false);
             }
             let next_look_ns = lookouts.as_mut().map(|lookouts| lookouts.next().unwrap_or(1_000_000_000));
-            let left_ns = [left_ns, next_look_ns].into_iter().flatten().min();
+            let at_home = placement::wait_at_home();
+            let slice_ns = at_home.as_ref().map(|_| placement::WAIT_SLICE_NS);
+            let left_ns = [left_ns, next_look_ns, slice_ns].into_iter().flatten().min();
             attach::detached(py, || {
                 let seen = self.0.compare_exchange(SHUT, AWAITED, Ordering::Relaxed, Ordering::Relaxed);
                 if seen != Err(OPEN) {
-                    sleep(&self.0, left_ns);
+                    sleep(&self.0, AWAITED, left_ns);
                 }
             });
+            drop(at_home);
             py.check_signals()?;
         }
     }
 }
 
+/// Sleeps while the word is `expected`, until it is woken.
 #[cfg(target_os = "linux")]
-fn sleep(word: &AtomicU32, timeout_ns: Option<u64>) {
+fn sleep(word: &AtomicU32, expected: u32, timeout_ns: Option<u64>) {
     let timeout = timeout_ns.map(|left_ns| libc::timespec {
         tv_sec: libc::time_t::try_from(left_ns / 1_000_000_000).unwrap_or(libc::time_t::MAX),
         tv_nsec: libc::c_long::try_from(left_ns % 1_000_000_000).unwrap_or(0),
@@ -98,7 +120,7 @@ fn sleep(word: &AtomicU32, timeout_ns: Option<u64>) {
             libc::SYS_futex,
             word.as_ptr(),
             libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
-            AWAITED,
+            expected,
             timeout,
         );
     }
@@ -124,9 +146,9 @@ mod portable {
     static OPENED: Condvar = Condvar::new();
     const SLICE: Duration = Duration::from_millis(50);
 
-    pub(super) fn sleep(word: &AtomicU32, timeout_ns: Option<u64>) {
+    pub(super) fn sleep(word: &AtomicU32, expected: u32, timeout_ns: Option<u64>) {
         let guard = lock_std(&LOCK);
-        if word.load(Ordering::Acquire) != super::AWAITED {
+        if word.load(Ordering::Acquire) != expected {
             return;
         }
         let slice = timeout_ns.map_or(SLICE, |left_ns| Duration::from_nanos(left_ns).min(SLICE));

@@ -61,6 +61,9 @@ pub struct Constants {
     pub lower_after_ns: f64,
     /// Least part of its proportional share that a rise must bring, .NET's bias of 15 %.
     pub least_gain: f64,
+    /// The same of the bottleneck's use, where the throughputs cannot be told apart. Less, because at 90 %
+    /// of its use a bottleneck has little left to give.
+    pub least_use_gain: f64,
     /// Throughput lost by a fall of the limit that takes it back.
     pub most_loss: f64,
     /// Tasks on each side of a comparison of throughputs, at least.
@@ -106,7 +109,7 @@ impl Default for Constants {
             busy_low: 0.97,
             busy_low_beyond: 0.93,
             busy_aim: 0.98,
-            busy_high: 0.9,
+            busy_high: 0.95,
             headroom: 1.0,
             most_rise: 4.0,
             most_blind_rise: 2.0,
@@ -117,6 +120,7 @@ impl Default for Constants {
             surplus_ns: 100e6,
             lower_after_ns: 400e6,
             least_gain: 0.15,
+            least_use_gain: 0.05,
             most_loss: 0.04,
             comparable: 20.0,
             remote_growth: 1.5,

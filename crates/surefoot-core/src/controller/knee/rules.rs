@@ -99,7 +99,11 @@ impl Knee {
             (want, "tasks wait and the bottleneck has time left: up to the knee")
         };
         let want = (want as usize).clamp(window.limit + 1, window.cap);
-        self.try_out(if is_beyond { Kind::Reach } else { Kind::Rise }, window.limit, seen.utilisation);
+        self.try_out(
+            if is_beyond || self.plateau.is_some() { Kind::Reach } else { Kind::Rise },
+            window.limit,
+            seen.utilisation,
+        );
         Some(self.go(window, want, reason))
     }
 
@@ -108,7 +112,9 @@ impl Knee {
     pub(super) fn probe(&mut self, window: &Window, seen: &Estimate) -> Option<Decision> {
         let growth = self.evidence.wall_ns()? / self.least_wall_ns?.max(1.0);
         let is_held = |bound: Bound| bound.until_ns > self.now_ns && window.limit <= bound.limit;
-        if self.evidence.seen_completions < self.constants.comparable
+        // Every worker must have gone round, or the mean is of the short ones.
+        let least = self.constants.comparable.max(window.limit as f64);
+        if self.evidence.seen_completions < least
             || seen.utilisation > self.constants.quiet_share
             || self.trial.is_some()
             || self.floor.is_some_and(is_held)

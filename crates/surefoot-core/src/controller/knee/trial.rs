@@ -161,7 +161,7 @@ impl Trial {
     /// By the utilisation law throughput goes with the use of the bottleneck, which is known better.
     fn on_a_tie(&self, limit: usize, utilisation: f64, constants: &Constants) -> Verdict {
         let share = limit as f64 / self.from as f64 - 1.0;
-        let brings = utilisation >= self.use_before * (1.0 + constants.least_gain * share);
+        let brings = utilisation >= self.use_before * (1.0 + constants.least_use_gain * share);
         if self.kind == Kind::Reach && !brings { Verdict::TakenBack } else { Verdict::Kept }
     }
 }
