@@ -10,9 +10,11 @@ const KNEE_SHARE: f64 = 0.95;
 /// The share of the best throughput that a limit must reach to count as settled. Less than the
 /// knee's, so that a limit at the knee does not fall out of it by the sweep's own error.
 const SETTLED_SHARE: f64 = 0.93;
-/// Beyond this many times the knee a limit does not count as settled.
+/// Up to this many times the knee a limit counts as settled.
 const SETTLED_TIMES: f64 = 1.5;
-/// Nor beyond the knee and this, where the knee is small.
+/// Less than the knee by this share counts as settled too (Hellerstein's 15 %).
+const SETTLED_LESS: f64 = 0.15;
+/// So many workers more or less than the knee are settled, however small it is.
 const SETTLED_MORE: usize = 2;
 
 /// Tasks for each worker in a run of the sweep.
@@ -96,12 +98,13 @@ impl Curve {
 
     fn best(&self, cap: usize) -> Best {
         let knee = self.least(KNEE_SHARE);
+        let less = ((knee as f64 * SETTLED_LESS) as usize).max(SETTLED_MORE);
         let high = ((knee as f64 * SETTLED_TIMES) as usize).max(knee + SETTLED_MORE).min(cap);
         Best {
             knee,
             peak: self.least(PEAK_SHARE),
             tasks_per_s: self.best_per_s(),
-            settled: (self.least(SETTLED_SHARE), high),
+            settled: (self.least(SETTLED_SHARE).min(knee.saturating_sub(less).max(1)), high),
         }
     }
 
@@ -222,7 +225,7 @@ mod tests {
     #[test]
     fn the_knee_is_the_least_with_95_percent() {
         let best = curve(&[(1, 10.0), (2, 20.0), (4, 38.0), (8, 40.0), (16, 39.0)]).best(16);
-        assert_eq!((best.knee, best.peak, best.settled), (4, 8, (4, 6)));
+        assert_eq!((best.knee, best.peak, best.settled), (4, 8, (2, 6)));
     }
 
     #[test]

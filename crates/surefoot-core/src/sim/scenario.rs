@@ -145,7 +145,8 @@ fn turns() -> Vec<Scenario> {
 fn open() -> Vec<Scenario> {
     // 2 ms under the GIL, a hand-off and the pool's own work: 480 a second are nearly all of it.
     let poisson = |name, about, share: f64| Scenario {
-        judged: if share > 1.0 { Judged::Closed } else { Judged::Open },
+        // At 120 % too: before a backlog has grown, the limit need not be right.
+        judged: Judged::Open,
         ..closed(
             name,
             about,

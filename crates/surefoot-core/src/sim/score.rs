@@ -47,7 +47,8 @@ pub struct Score {
     /// The 99th percentile of the tasks' wall times (open arrivals: from arrival to end) against that
     /// at the knee.
     pub response_p99_ratio: Option<f64>,
-    /// Changes of direction of the limit in 10 s, after the warm-up.
+    /// Changes of direction of the limit in 10 s, after the warm-up, beyond those that the turns of
+    /// the load ask for.
     pub reversals_per_10s: f64,
     /// One for each turn.
     pub settlings: Vec<Settling>,
@@ -75,6 +76,10 @@ pub fn score(scenario: &Scenario, optimum: &Optimum, reference: &Reference, trac
     let knee_mean = knee_sum / (end_ns - from_ns).max(1) as f64;
     let greatest_knee = turns.iter().map(|turn| turn.1.knee).max().unwrap_or(1) as f64;
     let greatest = trace.limits.iter().map(|change| change.1).max().unwrap_or(1) as f64;
+    // What the load itself asks for: up and down with the turns.
+    let asked = turns.iter().map(|turn| (turn.0, turn.1.knee)).collect::<Vec<_>>();
+    let own_reversals =
+        reversals(&trace.limits, from_ns, end_ns).saturating_sub(reversals(&asked, from_ns, end_ns));
     let finishes = scenario.judged == Judged::Finish;
     Score {
         efficiency: if best_done == 0 { 1.0 } else { done as f64 / best_done as f64 },
@@ -84,7 +89,7 @@ pub fn score(scenario: &Scenario, optimum: &Optimum, reference: &Reference, trac
             .response_p99_ns()
             .zip(reference.at_knee.response_p99_ns())
             .map(|(own, knee)| own as f64 / knee.max(1) as f64),
-        reversals_per_10s: reversals(trace, from_ns, end_ns) as f64 * 1e10 / (end_ns - from_ns).max(1) as f64,
+        reversals_per_10s: own_reversals as f64 * 1e10 / (end_ns - from_ns).max(1) as f64,
         settlings: settlings(&turns, end_ns, reference, trace),
         is_stuck: if finishes { trace.finished_ns.is_none() } else { trace.tasks_done == 0 && best_done > 0 },
         finish_lag_s: trace
@@ -159,14 +164,19 @@ fn settled_after(trace: &Trace, band: (usize, usize), from_ns: u64, end_ns: u64)
         .map(|(at_ns, _)| at_ns - from_ns)
 }
 
-fn reversals(trace: &Trace, from_ns: u64, to_ns: u64) -> usize {
-    let mut limit = trace.limit_at(from_ns);
+/// Changes of direction in a list of changes.
+fn reversals(changes: &[(u64, usize)], from_ns: u64, to_ns: u64) -> usize {
+    let mut last: Option<usize> = None;
     let mut was_up = None;
     let mut count = 0;
-    for &(_, next) in trace.changes_between(from_ns, to_ns) {
-        let is_up = next > limit;
+    for &(at_ns, limit) in changes.iter().filter(|change| change.0 <= to_ns) {
+        let before = last.replace(limit);
+        if at_ns <= from_ns || before.is_none_or(|before| before == limit) {
+            continue;
+        }
+        let is_up = before < Some(limit);
         count += usize::from(was_up.is_some_and(|was_up| was_up != is_up));
-        (limit, was_up) = (next, Some(is_up));
+        was_up = Some(is_up);
     }
     count
 }
@@ -194,7 +204,7 @@ mod tests {
     #[test]
     fn a_reversal_is_a_change_of_direction() {
         let trace = trace(&[(0, 4), (100, 8), (200, 16), (300, 8), (400, 9)]);
-        assert_eq!(reversals(&trace, 0, 1_000_000_000), 2);
-        assert_eq!(reversals(&trace, 250_000_000, 1_000_000_000), 1);
+        assert_eq!(reversals(&trace.limits, 0, 1_000_000_000), 2);
+        assert_eq!(reversals(&trace.limits, 250_000_000, 1_000_000_000), 1);
     }
 }
