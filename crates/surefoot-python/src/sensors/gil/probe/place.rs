@@ -15,8 +15,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use crate::attach;
 
@@ -140,13 +140,16 @@ pub(super) fn find(py: Python<'_>) -> Result<(Place, String), String> {
 }
 
 /// Asks the interpreter whether its lock is in force.
+///
+/// No `intern!` in this file: its cell lets the GIL go while it is filled, and a process forked by
+/// another thread just then would wait for it for ever.
 pub(super) fn is_gil_enabled(py: Python<'_>) -> Result<bool, String> {
     if !is_free_threaded(py) {
         return Ok(true);
     }
     let ask = || {
-        let sys = py.import(intern!(py, "sys"))?;
-        attach::call_method(sys.as_any(), intern!(py, "_is_gil_enabled"), ())?.extract::<bool>()
+        let sys = py.import("sys")?;
+        attach::call_method(sys.as_any(), &PyString::new(py, "_is_gil_enabled"), ())?.extract::<bool>()
     };
     ask().map_err(|error| format!("sys._is_gil_enabled: {error}"))
 }
@@ -155,8 +158,8 @@ pub(super) fn is_gil_enabled(py: Python<'_>) -> Result<bool, String> {
 pub(super) fn is_free_threaded(py: Python<'_>) -> bool {
     // `Py_GIL_DISABLED` at build time shows at run time in the ABI's flags.
     let ask = || {
-        let sys = py.import(intern!(py, "sys"))?;
-        sys.getattr(intern!(py, "abiflags"))?.extract::<String>()
+        let sys = py.import("sys")?;
+        sys.getattr("abiflags")?.extract::<String>()
     };
     ask().is_ok_and(|flags| flags.contains('t'))
 }
@@ -179,8 +182,8 @@ fn scan(py: Python<'_>, runtime: &Range<usize>) -> Result<usize, String> {
 
 fn switch_interval_us(py: Python<'_>) -> Result<u64, String> {
     let ask = || {
-        let sys = py.import(intern!(py, "sys"))?;
-        attach::call_method(sys.as_any(), intern!(py, "getswitchinterval"), ())?.extract::<f64>()
+        let sys = py.import("sys")?;
+        attach::call_method(sys.as_any(), &PyString::new(py, "getswitchinterval"), ())?.extract::<f64>()
     };
     let interval_s = ask().map_err(|error| format!("sys.getswitchinterval: {error}"))?;
     #[expect(
