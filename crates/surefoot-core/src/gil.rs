@@ -29,13 +29,20 @@ pub struct GilState {
     pub switches: Option<u64>,
 }
 
+impl GilState {
+    /// Whether some thread has the lock or wants it.
+    pub fn is_busy(&self) -> bool {
+        self.is_held || self.waiters.is_some_and(|waiters| waiters > 0)
+    }
+}
+
 impl GilReading {
     /// Whether some thread has the lock or wants it; `None` where nobody can tell.
     pub fn is_busy(&self) -> Option<bool> {
         match self {
             Self::Unknown => None,
             Self::Off => Some(false),
-            Self::Seen(state) => Some(state.is_held || state.waiters.is_some_and(|waiters| waiters > 0)),
+            Self::Seen(state) => Some(state.is_busy()),
         }
     }
 }

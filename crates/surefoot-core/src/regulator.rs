@@ -28,6 +28,9 @@ const PATIENCE_INTERVALS: u64 = 2;
 /// at all may go without a core for some tens of milliseconds.
 const MIN_PATIENCE_NS: u64 = 200_000_000;
 
+/// Longest patience, however long the tasks.
+const MOST_PATIENCE_NS: u64 = 2_000_000_000;
+
 /// Shortest interval, 1 ms: below it a window says nothing.
 pub const MIN_INTERVAL_NS: u64 = 1_000_000;
 
@@ -101,6 +104,10 @@ pub struct Totals {
 pub struct Regulator {
     decider: Decider,
     guard: Liveness,
+    /// The guard's, if tasks are short.
+    patience_ns: u64,
+    /// Of the tasks completed last.
+    mean_wall_ns: u64,
     log: Log,
     interval_ns: u64,
     min_workers: usize,
@@ -155,9 +162,12 @@ impl Regulator {
     /// Makes a regulator; `interval_ns` is at least [`MIN_INTERVAL_NS`].
     pub fn new(decider: Decider, interval_ns: u64, min_workers: usize) -> Self {
         let interval_ns = interval_ns.max(MIN_INTERVAL_NS);
+        let patience_ns = (PATIENCE_INTERVALS * interval_ns).max(MIN_PATIENCE_NS);
         Self {
             decider,
-            guard: Liveness::new((PATIENCE_INTERVALS * interval_ns).max(MIN_PATIENCE_NS)),
+            guard: Liveness::new(patience_ns),
+            patience_ns,
+            mean_wall_ns: 0,
             log: Log::default(),
             interval_ns,
             min_workers,
@@ -240,6 +250,8 @@ impl Regulator {
             ..Window::default()
         };
         if readings.totals.is_some() {
+            // A pool whose tasks take long is not at a standstill while none ends.
+            self.guard.patience_ns = self.patience_ns.max((2 * self.mean_wall_ns).min(MOST_PATIENCE_NS));
             let since = std::mem::replace(&mut course.guarded, mark);
             let decision = self.guard.look(&Window {
                 duration_ns: now_ns - since.at_ns,
@@ -250,6 +262,9 @@ impl Regulator {
             tick.limit = decision.and_then(|decision| self.record(now_ns, &window, decision));
         }
         if let Some(period) = &readings.period {
+            if period.completions > 0 {
+                self.mean_wall_ns = period.wall_ns / period.completions;
+            }
             Self::close_window(&mut window, &mut course, mark, period);
             self.divide(&window);
             match &mut self.decider {
@@ -294,7 +309,7 @@ impl Regulator {
         course.looks.count += 1;
         course.looks.bound += u32::from(look.is_bound());
         course.looks.joining += look.workers_joining as u64;
-        course.looks.add(look.gil);
+        course.looks.add(before.gil, look.gil, look.since_ns);
         look
     }
 

@@ -325,11 +325,9 @@ mod tests {
         let mut looks = Looks::default();
         for waiters in waiters {
             looks.count += 1;
-            looks.add(GilReading::Seen(GilState {
-                is_held: true,
-                waiters: Some(waiters),
-                ..GilState::default()
-            }));
+            let now =
+                GilReading::Seen(GilState { is_held: true, waiters: Some(waiters), ..GilState::default() });
+            looks.add(now, now, 1_000_000);
         }
         looks
     }
@@ -387,7 +385,7 @@ mod tests {
         counted.waits = Some(400);
         // 20 rounds of half the distance of 5 ms each, in 4 s.
         assert_near(Some(shares(&window(counted)).error), 20.0 * 0.0025 / 4.0);
-        counted.waiters = 0;
+        counted.waited_ns = 0.0;
         let rare = shares(&window(counted)).error;
         assert!(rare > 0.0 && rare < 0.002, "waits so short that no look met one: {rare}");
     }
@@ -405,7 +403,8 @@ mod tests {
     fn a_gil_that_is_rarely_held_cannot_be_waited_for_long() {
         let mut held = Looks::default();
         for number in 0..1000 {
-            held.add(GilReading::Seen(GilState { is_held: number % 50 == 0, ..GilState::default() }));
+            let now = GilReading::Seen(GilState { is_held: number % 50 == 0, ..GilState::default() });
+            held.add(now, now, 1_000_000);
         }
         let seen = shares(&window(held));
         assert_eq!(seen.gil(), None);
@@ -415,7 +414,7 @@ mod tests {
     #[test]
     fn without_a_gil_its_share_is_nil() {
         let mut off = Looks::default();
-        off.add(GilReading::Off);
+        off.add(GilReading::Off, GilReading::Off, 1_000_000);
         let shares = shares(&window(off));
         assert_eq!((shares.gil(), shares.source, shares.error), (Some(0.0), Source::Exact, 0.0));
         assert_near(shares.io(), 0.65);

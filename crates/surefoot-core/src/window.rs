@@ -64,12 +64,16 @@ pub struct Looks {
     pub seen: u32,
     /// Of those, how many found that there is no GIL in force.
     pub off: u32,
-    /// Of the seen, how many found it held.
-    pub held: u32,
-    /// Of the seen, how many found it held or wanted.
-    pub busy: u32,
-    /// Of the counted, how many found a thread waiting for it.
-    pub wanted: u32,
+    /// Time between looks that could see the GIL.
+    pub seen_ns: f64,
+    /// Of that, the time that it was held.
+    pub held_ns: f64,
+    /// Of that, the time that it was held or wanted.
+    pub busy_ns: f64,
+    /// Time between looks that could count the waiters.
+    pub counted_ns: f64,
+    /// Of that, the time that threads waited for it, summed over the threads.
+    pub waited_ns: f64,
     /// Looks that could count the waiters.
     pub counted: u32,
     /// Waiters in those, summed.
@@ -85,35 +89,50 @@ pub struct Looks {
 }
 
 impl Looks {
-    /// Adds one look at the GIL.
-    pub fn add(&mut self, gil: GilReading) {
-        match gil {
-            GilReading::Unknown => {}
-            GilReading::Off => self.off += 1,
-            GilReading::Seen(GilState { is_held, waiters, .. }) => {
-                self.seen += 1;
-                self.held += u32::from(is_held);
-                self.busy += u32::from(is_held || waiters.is_some_and(|waiters| waiters > 0));
-                if let Some(waiters) = waiters {
-                    self.counted += 1;
-                    self.wanted += u32::from(waiters > 0);
-                    self.waiters += u64::from(waiters);
-                    let squared = u64::from(waiters) * u64::from(waiters);
-                    // A sensor gone wrong may say anything.
-                    self.waiters_squared = self.waiters_squared.saturating_add(squared);
-                }
+    /// Adds one look at the GIL, `since_ns` after the one that saw `before`.
+    ///
+    /// Looks are not evenly spaced (they come fast when nothing runs), so what they saw is weighted by
+    /// time, a line drawn from each look to the next.
+    pub fn add(&mut self, before: GilReading, now: GilReading, since_ns: u64) {
+        let state = match now {
+            GilReading::Unknown => return,
+            GilReading::Off => {
+                self.off += 1;
+                return;
             }
+            GilReading::Seen(state) => state,
+        };
+        let before = if let GilReading::Seen(before) = before { before } else { state };
+        let since_ns = since_ns as f64;
+        let between = |of: fn(&GilState) -> f64| since_ns * f64::midpoint(of(&before), of(&state));
+        self.seen += 1;
+        self.seen_ns += since_ns;
+        self.held_ns += between(|state| f64::from(u8::from(state.is_held)));
+        self.busy_ns += between(|state| f64::from(u8::from(state.is_busy())));
+        if let (Some(waiters), Some(_)) = (state.waiters, before.waiters) {
+            self.counted += 1;
+            self.counted_ns += since_ns;
+            self.waited_ns += between(|state| state.waiters.map_or(0.0, f64::from));
+            self.waiters += u64::from(waiters);
+            let squared = u64::from(waiters) * u64::from(waiters);
+            // A sensor gone wrong may say anything.
+            self.waiters_squared = self.waiters_squared.saturating_add(squared);
         }
     }
 
-    /// Share of the looks that found the GIL held or wanted; `None` if none could see it.
+    /// Share of the time that the GIL was held or wanted; `None` if it was not seen.
     pub fn gil_busy_share(&self) -> Option<f64> {
-        (self.seen > 0).then(|| f64::from(self.busy) / f64::from(self.seen))
+        (self.seen_ns > 0.0).then(|| self.busy_ns / self.seen_ns)
+    }
+
+    /// Share of the time that the GIL was held; `None` if it was not seen.
+    pub fn gil_held_share(&self) -> Option<f64> {
+        (self.seen_ns > 0.0).then(|| self.held_ns / self.seen_ns)
     }
 
     /// Mean number of threads waiting for the GIL; `None` if they could not be counted.
     pub fn gil_waiters_mean(&self) -> Option<f64> {
-        (self.counted > 0).then(|| self.waiters as f64 / f64::from(self.counted))
+        (self.counted_ns > 0.0).then(|| self.waited_ns / self.counted_ns)
     }
 
     /// Share of the looks that found the limit binding.

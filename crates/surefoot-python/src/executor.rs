@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyValueError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use surefoot_core::clock;
@@ -14,6 +13,7 @@ use surefoot_core::regulator::{Decider, Regulator};
 use surefoot_core::sync::lock_std;
 
 use crate::future::FutureCore;
+use crate::name::name;
 use crate::placement::Keeper;
 use crate::records;
 use crate::sensors::gil;
@@ -105,9 +105,9 @@ fn refused(executor: &Bound<'_, ExecutorCore>, standard: &Standard, closed: Clos
     let py = executor.py();
     Ok(match closed {
         Closed::Broken => {
-            let broken = executor.getattr(intern!(py, "_broken"))?;
+            let broken = executor.getattr(name!(py, "_broken"))?;
             // From 3.14 on a subclass may name its own error.
-            let own = executor.getattr_opt(intern!(py, "BROKEN"))?;
+            let own = executor.getattr_opt(name!(py, "BROKEN"))?;
             let class = own.unwrap_or_else(|| standard.broken_thread_pool.bind(py).clone());
             PyErr::from_value(class.call1((broken,))?)
         }
@@ -198,7 +198,7 @@ impl PoolCore {
         std::iter::from_fn(|| self.shared.pool.withdraw())
             .map(|item| match item {
                 Item::Task(future) => Ok(future.into_any()),
-                Item::Foreign(item) => item.getattr(py, intern!(py, "future")),
+                Item::Foreign(item) => item.getattr(py, name!(py, "future")),
             })
             .collect()
     }

@@ -10,13 +10,13 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyTuple, PyType};
 use surefoot_core::sample::FunctionId;
 use surefoot_core::sync::lock_std;
 
+use crate::name::name;
 use crate::task::Task;
 
 /// Names told apart, "(others)" not counted.
@@ -198,8 +198,8 @@ fn owners(function: &Bound<'_, PyAny>, key: Key) -> Option<(Py<PyAny>, Py<PyAny>
     if key.1 == CLASS || key.1 == BUILTIN {
         return Some((py.None(), py.None()));
     }
-    let code = function.getattr(intern!(py, "__code__")).ok()?;
-    let name = function.getattr(intern!(py, "__qualname__")).ok()?;
+    let code = function.getattr(name!(py, "__code__")).ok()?;
+    let name = function.getattr(name!(py, "__qualname__")).ok()?;
     ((code.as_ptr() as usize, name.as_ptr() as usize) == key).then(|| (code.unbind(), name.unbind()))
 }
 
@@ -239,6 +239,11 @@ struct Wrappers {
 
 static WRAPPERS: PyOnceLock<Wrappers> = PyOnceLock::new();
 
+/// Looks up what this module will need; called before there can be a second thread of ours.
+pub(crate) fn start(py: Python<'_>) -> PyResult<()> {
+    Wrappers::get(py).map(|_| ())
+}
+
 impl Wrappers {
     fn get(py: Python<'_>) -> PyResult<&Self> {
         WRAPPERS.get_or_try_init(py, || {
@@ -261,12 +266,12 @@ impl Wrappers {
         let py = function.py();
         let class = function.get_type();
         if class.is(&self.method) {
-            return Some((function.getattr(intern!(py, "__func__")).ok()?, args.clone()));
+            return Some((function.getattr(name!(py, "__func__")).ok()?, args.clone()));
         }
         if class.is(&self.partial) {
-            let given = function.getattr(intern!(py, "args")).ok()?.cast_into::<PyTuple>().ok()?;
+            let given = function.getattr(name!(py, "args")).ok()?.cast_into::<PyTuple>().ok()?;
             let args = if given.is_empty() { args.clone() } else { given };
-            return Some((function.getattr(intern!(py, "func")).ok()?, args));
+            return Some((function.getattr(name!(py, "func")).ok()?, args));
         }
         if is_of_context(function) {
             // `Context.run(function, ...)`, which is what `asyncio.to_thread` submits.
@@ -286,8 +291,8 @@ fn name_of(function: &Bound<'_, PyAny>) -> PyResult<String> {
     let has_own =
         is_function || function.is_instance_of::<PyType>() || function.get_type().is(&wrappers.builtin);
     let named = if has_own { function.clone() } else { function.get_type().into_any() };
-    let name = named.getattr(intern!(py, "__qualname__"))?.extract::<String>()?;
-    let module = named.getattr(intern!(py, "__module__"))?.extract::<Option<String>>()?;
+    let name = named.getattr(name!(py, "__qualname__"))?.extract::<String>()?;
+    let module = named.getattr(name!(py, "__module__"))?.extract::<Option<String>>()?;
     let name = module.map_or_else(|| name.clone(), |module| format!("{module}.{name}"));
     Ok(name.chars().take(LONGEST_NAME).collect())
 }

@@ -12,6 +12,7 @@ mod function;
 mod future;
 mod handover;
 mod join;
+mod name;
 mod placement;
 mod process;
 mod records;

@@ -6,7 +6,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use surefoot_core::clock;
 use surefoot_core::monitor::Watched;
@@ -20,6 +19,7 @@ use crate::attendant::Errand;
 use crate::function::Functions;
 use crate::future::FutureCore;
 use crate::join::PoolId;
+use crate::name::name;
 use crate::placement::{self, Keeper};
 use crate::process;
 use crate::records;
@@ -163,7 +163,7 @@ impl Shared {
     fn make_thread(self: &Arc<Self>, py: Python<'_>, index: usize) -> PyResult<Option<PyErr>> {
         let target = worker::target(py, Arc::clone(self), index)?;
         let bell = ExitBell::new(self);
-        let make = || attach::call_method(self.maker.bind(py), intern!(py, "make"), (index, target, bell));
+        let make = || attach::call_method(self.maker.bind(py), name!(py, "make"), (index, target, bell));
         let interrupt = placement::as_ourselves(make)?;
         Ok((!interrupt.is_none()).then(|| PyErr::from_value(interrupt)))
     }
@@ -215,7 +215,7 @@ impl Shared {
                 return Ok(None);
             }
             let window = records::window(py, window)?;
-            let decide = intern!(py, "_AdaptiveThreadPoolExecutor__decide");
+            let decide = name!(py, "_AdaptiveThreadPoolExecutor__decide");
             attach::call_method(&executor, decide, (window,))?.extract::<Option<usize>>()
         };
         match asked() {

@@ -3,12 +3,13 @@
 //! The originals are kept on purpose: other packages replace `ThreadPoolExecutor.submit`, and
 //! [`Standard::is_submit_patched`] tells whether one did.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use crate::attach;
+use crate::function;
+use crate::name::name;
 
 /// Objects of `concurrent.futures`, and what `surefoot.executor` hands in.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ impl Standard {
 
     /// Whether somebody replaced `ThreadPoolExecutor.submit` since the import.
     pub(crate) fn is_submit_patched(&self, py: Python<'_>) -> PyResult<bool> {
-        Ok(!self.executor.bind(py).getattr(intern!(py, "submit"))?.is(&self.submit))
+        Ok(!self.executor.bind(py).getattr(name!(py, "submit"))?.is(&self.submit))
     }
 
     /// Calls `ThreadPoolExecutor.submit` as it is now.
@@ -59,18 +60,18 @@ impl Standard {
         all.push(executor.clone());
         all.push(function.clone());
         all.extend(args.iter());
-        attach::call(&self.executor.bind(py).getattr(intern!(py, "submit"))?, &PyTuple::new(py, all)?, kwargs)
+        attach::call(&self.executor.bind(py).getattr(name!(py, "submit"))?, &PyTuple::new(py, all)?, kwargs)
     }
 
     /// Logs at CRITICAL on `concurrent.futures`, as the standard worker does, with the exception.
     pub(crate) fn critical(&self, py: Python<'_>, message: &str, error: PyErr) {
-        self.log(py, intern!(py, "critical"), (message,), error);
+        self.log(py, name!(py, "critical"), (message,), error);
     }
 
     /// Logs an exception out of a callback, as the standard future does.
     pub(crate) fn callback_failed(&self, py: Python<'_>, future: &Bound<'_, PyAny>, error: PyErr) {
         let args = ("exception calling callback for %r", future);
-        self.log(py, intern!(py, "error"), args, error);
+        self.log(py, name!(py, "error"), args, error);
     }
 
     fn log<'py, A>(&self, py: Python<'py>, level: &Bound<'py, PyString>, args: A, error: PyErr)
@@ -80,7 +81,7 @@ impl Standard {
     {
         let report = || {
             let kwargs = PyDict::new(py);
-            kwargs.set_item(intern!(py, "exc_info"), error.into_value(py))?;
+            kwargs.set_item(name!(py, "exc_info"), error.into_value(py))?;
             attach::call(&self.logger.bind(py).getattr(level)?, &args.into_pyobject(py)?, Some(&kwargs))
         };
         // A logger that raises must not end a worker; the interpreter prints what it raised.
@@ -116,6 +117,8 @@ pub(crate) fn configure(
         breath,
         worker_context,
     };
+    // Now, while no other thread can fork in the middle of it.
+    function::start(py)?;
     // A second import finds the first one's objects.
     drop(STANDARD.set(py, standard));
     Ok(())

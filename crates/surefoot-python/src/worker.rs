@@ -18,7 +18,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -33,6 +32,7 @@ use crate::function::LastSeen;
 use crate::future::{Announced, Ending, FutureCore};
 use crate::handover;
 use crate::join::Member;
+use crate::name::name;
 use crate::placement::Seat;
 use crate::process;
 use crate::sensors::clocks;
@@ -277,7 +277,7 @@ impl Loop<'_> {
         let told = || {
             let executor = self.shared.executor.bind(py).call0()?;
             if !executor.is_none() {
-                attach::call_method(&executor, intern!(py, "_initializer_failed"), ())?;
+                attach::call_method(&executor, name!(py, "_initializer_failed"), ())?;
             }
             PyResult::Ok(())
         };
@@ -379,8 +379,8 @@ impl Loop<'_> {
     fn run_foreign(&mut self, item: Bound<'_, PyAny>) -> bool {
         let py = item.py();
         let ran = match &self.standard.worker_context {
-            Some(context) => attach::call_method(&item, intern!(py, "run"), (context,)),
-            None => attach::call_method(&item, intern!(py, "run"), ()),
+            Some(context) => attach::call_method(&item, name!(py, "run"), (context,)),
+            None => attach::call_method(&item, name!(py, "run"), ()),
         };
         drop(item);
         if process::generation() != self.generation {
@@ -423,8 +423,7 @@ impl Loop<'_> {
     /// Takes the thread out of the executor's `_threads`: its name is free for the next one.
     #[inline(never)]
     fn forget_thread(&self, py: Python<'_>) {
-        if let Err(error) = attach::call_method(self.shared.maker.bind(py), intern!(py, "forget_current"), ())
-        {
+        if let Err(error) = attach::call_method(self.shared.maker.bind(py), name!(py, "forget_current"), ()) {
             self.standard.critical(py, "Exception in worker", error);
         }
     }

@@ -17,7 +17,6 @@ use std::sync::Mutex;
 
 use pyo3::exceptions::{PyException, PyOverflowError, PyRuntimeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 use surefoot_core::clock;
@@ -25,6 +24,7 @@ use surefoot_core::sync::lock_std;
 
 use crate::attach;
 use crate::join::{Joining, PoolId};
+use crate::name::name;
 use crate::standard::Standard;
 use crate::task::Task;
 use cell::{Begin, Callbacks, Cancel, Cell, Phase};
@@ -80,8 +80,8 @@ impl FutureCore {
     pub(crate) fn end(slf: &Bound<'_, Self>, ending: Ending) -> PyResult<Announced> {
         let py = slf.py();
         let told = match &ending {
-            Ending::Returned(_) => intern!(py, "add_result"),
-            Ending::Raised(_) => intern!(py, "add_exception"),
+            Ending::Returned(_) => name!(py, "add_result"),
+            Ending::Raised(_) => name!(py, "add_exception"),
         };
         let (ended, with_condition) =
             Self::change(slf, |cell| cell.finish(ending), |ended| ended.is_ok().then_some(told))?;
@@ -104,7 +104,7 @@ impl FutureCore {
     }
 
     fn start(slf: &Bound<'_, Self>) -> PyResult<Begin> {
-        let told = intern!(slf.py(), "add_cancelled");
+        let told = name!(slf.py(), "add_cancelled");
         let (begin, _) =
             Self::change(slf, Cell::begin, |begin| matches!(begin, Begin::Cancelled).then_some(told))?;
         Ok(begin)
@@ -140,7 +140,7 @@ impl FutureCore {
         };
         let condition = condition.bind(py).clone();
         drop(cell);
-        attach::call_method(&condition, intern!(py, "acquire"), ())?;
+        attach::call_method(&condition, name!(py, "acquire"), ())?;
         let mut cell = lock_std(&this.cell);
         let changed = change(&mut cell);
         let is_done = cell.phase.is_done();
@@ -156,12 +156,12 @@ impl FutureCore {
                 }
             }
             if is_done {
-                attach::call_method(&condition, intern!(py, "notify_all"), ())?;
+                attach::call_method(&condition, name!(py, "notify_all"), ())?;
             }
             PyResult::Ok(())
         };
         let announced = announce();
-        attach::call_method(&condition, intern!(py, "release"), ())?;
+        attach::call_method(&condition, name!(py, "release"), ())?;
         announced?;
         Ok((changed, true))
     }
@@ -360,11 +360,11 @@ impl FutureCore {
         // Not in the `match`: the lock would be held while a name is interned, which may detach.
         let phase = lock_std(&self.cell).phase;
         match phase {
-            Phase::Pending => intern!(py, "PENDING"),
-            Phase::Running => intern!(py, "RUNNING"),
-            Phase::Cancelled => intern!(py, "CANCELLED"),
-            Phase::CancelledAndNotified => intern!(py, "CANCELLED_AND_NOTIFIED"),
-            Phase::Finished => intern!(py, "FINISHED"),
+            Phase::Pending => name!(py, "PENDING"),
+            Phase::Running => name!(py, "RUNNING"),
+            Phase::Cancelled => name!(py, "CANCELLED"),
+            Phase::CancelledAndNotified => name!(py, "CANCELLED_AND_NOTIFIED"),
+            Phase::Finished => name!(py, "FINISHED"),
         }
         .clone()
     }

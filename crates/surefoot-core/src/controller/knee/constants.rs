@@ -66,6 +66,8 @@ pub struct Constants {
     pub least_use_gain: f64,
     /// Throughput lost by a fall of the limit that takes it back.
     pub most_loss: f64,
+    /// The same of a probe, of which there may be several in a row.
+    pub most_probe_loss: f64,
     /// Tasks on each side of a comparison of throughputs, at least.
     pub comparable: f64,
     /// Growth of the time spent outside of the process from which on a remote bottleneck is
@@ -122,6 +124,7 @@ impl Default for Constants {
             least_gain: 0.15,
             least_use_gain: 0.05,
             most_loss: 0.04,
+            most_probe_loss: 0.02,
             comparable: 20.0,
             remote_growth: 1.5,
             probe_factor: 0.6,

@@ -18,11 +18,12 @@ pub(super) struct Evidence {
     foreign_cpu_ns: f64,
     runqueue_ns: f64,
     core_ns: f64,
-    gil_seen: f64,
-    gil_busy: f64,
-    gil_wanted: f64,
-    gil_counted: f64,
-    gil_waiters: f64,
+    gil_looks: f64,
+    gil_seen_ns: f64,
+    gil_held_ns: f64,
+    gil_busy_ns: f64,
+    gil_counted_ns: f64,
+    gil_waited_ns: f64,
     gil_off: f64,
     is_throttled: bool,
     has_cpu: bool,
@@ -43,7 +44,10 @@ pub(super) struct Estimate {
     pub(super) bottleneck: Bottleneck,
     /// Its utilisation, `0..=1`.
     pub(super) utilisation: f64,
-    /// Its standard error: sampled, so that a share `u` of `n` looks is known to `sqrt(u (1 - u) / n)`;
+    /// Share of the time that somebody used it or wanted it. More than its utilisation where it takes
+    /// time to go from one to the next, which the GIL does between cores.
+    pub(super) pressure: f64,
+    /// Standard error of the utilisation: sampled, so that a share `u` of `n` looks is known to `sqrt(u (1 - u) / n)`;
     /// 0 where the clocks say it.
     pub(super) utilisation_error: f64,
     /// Mean number of workers in tasks, without those that wait for other tasks of the pool.
@@ -79,11 +83,12 @@ impl Evidence {
             (&mut self.foreign_cpu_ns, foreign_ns),
             (&mut self.runqueue_ns, window.workers_runqueue_ns.map_or(0.0, |ns| ns as f64)),
             (&mut self.core_ns, window.allowance.cores.max(0.01) * duration_ns),
-            (&mut self.gil_seen, f64::from(looks.seen)),
-            (&mut self.gil_busy, f64::from(looks.busy)),
-            (&mut self.gil_wanted, f64::from(looks.wanted)),
-            (&mut self.gil_counted, f64::from(looks.counted)),
-            (&mut self.gil_waiters, looks.waiters as f64),
+            (&mut self.gil_looks, f64::from(looks.seen)),
+            (&mut self.gil_seen_ns, looks.seen_ns),
+            (&mut self.gil_held_ns, looks.held_ns),
+            (&mut self.gil_busy_ns, looks.busy_ns),
+            (&mut self.gil_counted_ns, looks.counted_ns),
+            (&mut self.gil_waited_ns, looks.waited_ns),
             (&mut self.gil_off, f64::from(looks.off)),
         ] {
             *sum = *sum * weight + value;
@@ -98,7 +103,7 @@ impl Evidence {
     }
 
     fn gil_waiters_mean(&self) -> f64 {
-        if self.gil_counted > 0.0 { self.gil_waiters / self.gil_counted } else { 0.0 }
+        if self.gil_counted_ns > 0.0 { self.gil_waited_ns / self.gil_counted_ns } else { 0.0 }
     }
 
     /// What it all says; `None` if no time was seen.
@@ -111,42 +116,55 @@ impl Evidence {
         let cpu_share = self.cpu_ns / time_ns;
         let foreign_share = self.foreign_cpu_ns / time_ns;
         let cores = self.core_ns / time_ns;
-        let (gil, sees_gil) = self.gil_utilisation(cpu_share, foreign_share);
+        let (gil, pressed, sees_gil) = self.gil_utilisation(cpu_share, foreign_share);
         // What others use is no capacity of ours, but a pool can claim its part of it back.
         let cores_left = (cores - foreign_share).max(cores / 4.0);
         let core = (cpu_share / cores_left).min(1.0);
         let runqueue = self.runqueue_ns / time_ns;
-        let (bottleneck, mut utilisation, servers) = if gil >= core {
-            (Bottleneck::Gil, gil, 1.0)
+        // Which of them is it? One that is wanted all the time, though it is on its way from hand to
+        // hand for part of it.
+        let (bottleneck, mut utilisation, mut pressure, servers) = if pressed >= core {
+            (Bottleneck::Gil, gil, pressed, 1.0)
         } else {
-            (Bottleneck::Cores, core, cores_left.max(1.0))
+            (Bottleneck::Cores, core, core, cores_left.max(1.0))
         };
-        let is_sampled = bottleneck == Bottleneck::Gil && self.gil_seen > 0.0;
-        let utilisation_error = if is_sampled { (gil * (1.0 - gil) / self.gil_seen).sqrt() } else { 0.0 };
+        let is_sampled = bottleneck == Bottleneck::Gil && self.gil_looks > 0.0;
+        let utilisation_error = if is_sampled { (gil * (1.0 - gil) / self.gil_looks).sqrt() } else { 0.0 };
         let mut named = bottleneck;
         if self.is_throttled {
-            utilisation = 1.0;
+            (utilisation, pressure) = (1.0, 1.0);
             named = Bottleneck::Quota;
         }
         let waiting = (self.gil_waiters_mean() + runqueue).min(workers);
         let active = (workers - waiting).max(0.0);
-        let knee = (active / utilisation.max(1e-6)).max(servers.min(1.0));
-        Some(Estimate { bottleneck: named, utilisation, utilisation_error, workers, knee, servers, sees_gil })
+        // A worker that takes over adds to neither, so the truth lies between use and pressure.
+        let knee = (active / f64::midpoint(utilisation, pressure).max(1e-6)).max(servers.min(1.0));
+        Some(Estimate {
+            bottleneck: named,
+            utilisation,
+            utilisation_error,
+            pressure,
+            workers,
+            knee,
+            servers,
+            sees_gil,
+        })
     }
 
-    /// Utilisation of the GIL, and whether it was seen at all.
-    fn gil_utilisation(&self, cpu_share: f64, foreign_share: f64) -> (f64, bool) {
-        if self.gil_seen <= 0.0 {
+    /// Utilisation of the GIL, how much it is wanted, and whether it was seen at all.
+    fn gil_utilisation(&self, cpu_share: f64, foreign_share: f64) -> (f64, f64, bool) {
+        if self.gil_seen_ns <= 0.0 {
             // Free-threaded: there is none. Unknown: a pool that burns less than a core in all may be
             // bound by the GIL, one that burns more has proved that it is not (by it alone).
             let is_off = self.gil_off > 0.0;
             let bound = if is_off || cpu_share > 1.1 { 0.0 } else { cpu_share.min(1.0) };
-            return (bound, is_off);
+            return (bound, bound, is_off);
         }
         // What others keep busy is not used up by us: more workers may get more of it, or not, as the
         // trial will tell. Not counted is what a main thread burns that only hands tasks out.
         let foreign = (foreign_share - FOREIGN_CPU_SHARE).max(0.0);
-        ((self.gil_busy / self.gil_seen - foreign).clamp(0.0, 1.0), true)
+        let of_ours = |time_ns: f64| (time_ns / self.gil_seen_ns - foreign).clamp(0.0, 1.0);
+        (of_ours(self.gil_held_ns), of_ours(self.gil_busy_ns), true)
     }
 }
 
@@ -176,13 +194,17 @@ mod tests {
     }
 
     fn gil(busy: u32, waiters: u64) -> Looks {
+        let looks_ns = 20.0 * 2.5e6;
+        let busy_ns = f64::from(busy) * 2.5e6;
         Looks {
             count: 20,
             seen: 20,
-            held: busy,
-            busy,
+            seen_ns: looks_ns,
+            held_ns: busy_ns,
+            busy_ns,
             counted: 20,
-            waiters: waiters * 20,
+            counted_ns: looks_ns,
+            waited_ns: waiters as f64 * looks_ns,
             ..Looks::default()
         }
     }

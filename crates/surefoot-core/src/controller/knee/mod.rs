@@ -204,7 +204,7 @@ impl Knee {
             workers_cpu_ns: None,
             workers_runqueue_ns: None,
             process_cpu_ns: None,
-            looks: Looks { seen: 0, counted: 0, ..window.looks },
+            looks: Looks { seen: 0, seen_ns: 0.0, counted: 0, counted_ns: 0.0, ..window.looks },
             ..*window
         }
     }
@@ -227,7 +227,7 @@ impl Knee {
             let knee = |of: &Evidence| Some(of.estimate()?.knee.min(2.0 * window.cap as f64));
             let (now, before) = (knee(&self.recent)?, knee(&self.load)?);
             // With the bottleneck out of sight the time outside depends on the limit, not the load.
-            let use_of = |of: &Evidence| Some(of.estimate()?.utilisation);
+            let use_of = |of: &Evidence| Some(of.estimate()?.pressure);
             if use_of(&self.recent)?.max(use_of(&self.load)?) < self.constants.quiet_share {
                 return None;
             }
@@ -248,7 +248,7 @@ impl Knee {
         let mut trial = self.trial?;
         trial.add(window);
         self.trial = Some(trial);
-        match trial.verdict(window.limit, seen.utilisation, &self.constants) {
+        match trial.verdict(window.limit, seen.pressure, &self.constants) {
             Verdict::Open => None,
             Verdict::Kept => {
                 self.trial = None;
@@ -324,8 +324,8 @@ impl Controller for Knee {
                 return decision;
             }
         }
-        let is_used = seen.utilisation >= self.constants.busy_high;
-        self.is_known = load.utilisation >= self.constants.quiet_share;
+        let is_used = seen.pressure >= self.constants.busy_high;
+        self.is_known = load.pressure >= self.constants.quiet_share;
         if is_used && self.evidence.seen_ns >= 2.0 * INTERVAL_NS as f64 {
             self.fallen_from = None;
         }

@@ -17,7 +17,7 @@ impl Knee {
     pub(super) fn lower(&mut self, window: &Window, seen: &Estimate) -> Option<Decision> {
         let enough = self.evidence.seen_completions >= seen.workers.max(2.0)
             || self.evidence.seen_ns >= self.constants.lower_after_ns;
-        if !enough || seen.utilisation < self.constants.busy_high {
+        if !enough || seen.pressure < self.constants.busy_high {
             return None;
         }
         let mut target = (self.target(seen).round() as usize).max(window.min_workers).max(1);
@@ -39,7 +39,7 @@ impl Knee {
         if surplus * self.evidence.seen_ns < self.constants.surplus_ns {
             return None;
         }
-        self.try_out(Kind::Fall, window.limit, seen.utilisation);
+        self.try_out(Kind::Fall, window.limit, seen.pressure);
         self.fallen_from = Some(window.limit);
         self.is_settled = true;
         let reason = match seen.bottleneck {
@@ -57,7 +57,7 @@ impl Knee {
         let is_beyond = window.limit >= target;
         let low = if is_beyond { self.constants.busy_low_beyond } else { self.constants.busy_low };
         // A difference that cannot be seen is not acted on.
-        if seen.utilisation + seen.utilisation_error >= low {
+        if seen.pressure + seen.utilisation_error >= low {
             self.is_settled = true;
             return Some(veto(window, used_up(seen.bottleneck)));
         }
@@ -68,7 +68,7 @@ impl Knee {
         if self.trial.is_some_and(|trial| matches!(trial.kind, Kind::Probe | Kind::Reach)) {
             return None;
         }
-        let unused_ns = (1.0 - seen.utilisation) * self.evidence.seen_ns;
+        let unused_ns = (1.0 - seen.pressure) * self.evidence.seen_ns;
         let enough_ns = if is_beyond { 2.0 } else { 1.0 } * self.constants.unused_ns;
         let least_ns = if is_beyond { self.constants.beyond_walls * self.mean_wall_ns } else { 0.0 };
         let least_ns = least_ns.max(self.constants.rise_after_ns);
@@ -89,11 +89,11 @@ impl Knee {
         }
         let limit = window.limit as f64;
         let (want, reason) = if is_beyond || self.plateau.is_some() {
-            let by_use = (limit * self.constants.busy_aim / seen.utilisation.max(0.01)).ceil();
+            let by_use = (limit * self.constants.busy_aim / seen.pressure.max(0.01)).ceil();
             let want = by_use.min((limit * 1.25).ceil());
             (want, "tasks wait and the bottleneck has time left: beyond the model's knee")
         } else {
-            let blind = self.evidence.seen_completions < 8.0 || seen.utilisation < 0.05;
+            let blind = self.evidence.seen_completions < 8.0 || seen.pressure < 0.05;
             let most = if blind { self.constants.most_blind_rise } else { self.constants.most_rise };
             let want = (target as f64).min((limit * most).ceil());
             (want, "tasks wait and the bottleneck has time left: up to the knee")
@@ -115,7 +115,7 @@ impl Knee {
         // Every worker must have gone round, or the mean is of the short ones.
         let least = self.constants.comparable.max(window.limit as f64);
         if self.evidence.seen_completions < least
-            || seen.utilisation > self.constants.quiet_share
+            || seen.pressure > self.constants.quiet_share
             || self.trial.is_some()
             || self.floor.is_some_and(is_held)
         {
@@ -135,7 +135,7 @@ impl Knee {
         if target >= window.limit || target < window.min_workers.max(2) {
             return None;
         }
-        self.try_out(Kind::Probe, window.limit, seen.utilisation);
+        self.try_out(Kind::Probe, window.limit, seen.pressure);
         self.trial?;
         Some(self.go(window, target, "tasks take longer than with fewer workers: trying fewer"))
     }

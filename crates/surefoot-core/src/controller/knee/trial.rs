@@ -13,24 +13,54 @@ pub(super) struct Throughput {
     windows: f64,
     completions: f64,
     time_ns: f64,
+    single: Spread,
+    /// The same of batches of windows: throughput that comes in beats (ten at a time, every 20 ms)
+    /// differs from window to window, but not in the long run.
+    batched: Spread,
+    batch: (u32, u64, f64),
+}
+
+/// Mean and sum of squared deviations (Welford's update).
+#[derive(Clone, Copy, Debug, Default)]
+struct Spread {
+    count: f64,
     mean: f64,
     squares: f64,
 }
 
+impl Spread {
+    fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        let step = value - self.mean;
+        self.mean += step / self.count;
+        self.squares += step * (value - self.mean);
+    }
+
+    /// Standard error of the mean; `None` with too few to tell.
+    fn error(&self) -> Option<f64> {
+        (self.count >= LEAST_WINDOWS).then(|| (self.squares / (self.count - 1.0) / self.count).sqrt())
+    }
+}
+
 impl Throughput {
-    /// Adds a window (Welford's update).
+    /// Adds a window.
     pub(super) fn add(&mut self, window: &Window) {
         if window.duration_ns == 0 {
             return;
         }
         let duration_ns = window.duration_ns as f64;
-        let rate = window.completions as f64 / duration_ns;
         self.windows += 1.0;
         self.completions += window.completions as f64;
         self.time_ns += duration_ns;
-        let step = rate - self.mean;
-        self.mean += step / self.windows;
-        self.squares += step * (rate - self.mean);
+        self.single.add(window.completions as f64 / duration_ns);
+        let (windows, completions, time_ns) = &mut self.batch;
+        *windows += 1;
+        *completions += window.completions;
+        *time_ns += duration_ns;
+        if *windows == BATCH_WINDOWS {
+            self.batched.add(*completions as f64 / *time_ns);
+            self.batch = Default::default();
+        }
     }
 
     fn rate(&self) -> f64 {
@@ -41,10 +71,8 @@ impl Throughput {
     /// less at each end.
     fn error(&self) -> f64 {
         let counting = if self.time_ns > 0.0 { 1.0 / self.time_ns } else { f64::INFINITY };
-        if self.windows < 2.0 {
-            return counting.max(self.rate());
-        }
-        (self.squares / (self.windows - 1.0) / self.windows).sqrt().max(counting)
+        let spread = self.single.error().unwrap_or_else(|| self.rate());
+        self.batched.error().map_or(spread, |batched| batched.min(spread)).max(counting)
     }
 
     fn is_comparable(&self, constants: &Constants) -> bool {
@@ -88,6 +116,9 @@ pub(super) struct Trial {
     after: Throughput,
     windows: u32,
 }
+
+/// Windows in a batch.
+const BATCH_WINDOWS: u32 = 3;
 
 /// Windows whose spread says something.
 const LEAST_WINDOWS: f64 = 3.0;
@@ -145,7 +176,8 @@ impl Trial {
                 let share = limit as f64 / self.from as f64 - 1.0;
                 before * (1.0 + constants.least_gain * share)
             }
-            Kind::Fall | Kind::Probe => before * (1.0 - constants.most_loss),
+            Kind::Fall => before * (1.0 - constants.most_loss),
+            Kind::Probe => before * (1.0 - constants.most_probe_loss),
         };
         if after + error < floor {
             Verdict::TakenBack
