@@ -26,6 +26,7 @@
 //! | `start_failed` only plans | `failed_start_against_close` |
 //! | `lost` does not relieve | `lost_against_submit`, `lost_against_close` |
 //! | `lost` only plans | `lost_against_close` |
+//! | `joining` does not plan; `joined` does not count down | `joined_tasks_need_no_permit` |
 //! | a grant without its flag; without its unpark | all |
 #![cfg(surefoot_loom)]
 
@@ -49,12 +50,14 @@ enum Task {
     Plain(usize),
     /// Waits until both of a pair run, so it needs two workers at once.
     Pair(usize, Arc<Meeting>),
+    /// The same, but says that it waits for another task of its pool.
+    Joined(usize, Arc<Meeting>),
 }
 
 impl Task {
     fn id(&self) -> usize {
         match self {
-            Task::Plain(id) | Task::Pair(id, _) => *id,
+            Task::Plain(id) | Task::Pair(id, _) | Task::Joined(id, _) => *id,
         }
     }
 }
@@ -202,9 +205,16 @@ impl Crew {
         true
     }
 
-    fn run(&self, task: &Task) {
-        if let Task::Pair(_, meeting) = task {
-            meeting.attend();
+    fn run(self: &Arc<Self>, task: &Task) {
+        match task {
+            Task::Plain(_) => {}
+            Task::Pair(_, meeting) => meeting.attend(),
+            Task::Joined(_, meeting) => {
+                let action = self.pool.joining();
+                self.carry_out(action);
+                meeting.attend();
+                self.pool.joined();
+            }
         }
         self.runs[task.id()].fetch_add(1, Ordering::SeqCst);
         self.pool.finish(&Sample::default(), Outcome::Done, 0);
@@ -233,7 +243,9 @@ impl Crew {
         let runs: Vec<usize> = self.runs.iter().map(|runs| runs.load(Ordering::SeqCst)).collect();
         let once: Vec<usize> = (0..TASKS).map(|id| usize::from(id < tasks)).collect();
         assert_eq!(runs, once);
-        let counts = self.pool.snapshot(0).tasks;
+        let snapshot = self.pool.snapshot(0);
+        assert_eq!(snapshot.workers_joining, 0);
+        let counts = snapshot.tasks;
         assert_eq!((counts.submitted, counts.done, counts.running), (tasks as u64, tasks as u64, 0));
         assert_eq!((self.pool.workers_live(), self.pool.workers_parked()), (0, 0));
     }
@@ -267,6 +279,25 @@ fn wake_ups_are_passed_on() {
         for ids in [[0, 1], [2, 3]] {
             crew.expect(2);
             crew.submit_pair(ids);
+            crew.wait();
+        }
+        crew.close();
+        crew.end(4);
+    });
+}
+
+/// With a limit of one, a task that waits for another lets it run: first by a new thread, then, with
+/// a surplus of one gone to sleep meanwhile or not, by one that is woken.
+#[test]
+fn joined_tasks_need_no_permit() {
+    loom::model(|| {
+        let crew = Crew::new(bounds(1, 2), Idle::Waits);
+        for ids in [[0, 1], [2, 3]] {
+            crew.expect(2);
+            let meeting = Arc::new(Meeting::default());
+            for id in ids {
+                crew.submit(Task::Joined(id, Arc::clone(&meeting)));
+            }
             crew.wait();
         }
         crew.close();

@@ -11,6 +11,8 @@
 //!    finds itself so ended hangs in here instead, as it does by itself from 3.14 on (gh-87135);
 //!    `PyO3` does the same where a thread re-attaches.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -24,10 +26,27 @@ where
     F: Send + FnOnce() -> T,
     T: Send,
 {
-    py.detach(|| {
+    let waited = py.detach(|| {
         handover::detached();
-        wait()
-    })
+        let waited = wait();
+        RETURNING.fetch_add(1, Ordering::Relaxed);
+        waited
+    });
+    RETURNING.fetch_sub(1, Ordering::Relaxed);
+    waited
+}
+
+static RETURNING: AtomicU32 = AtomicU32::new(0);
+
+/// Threads that have waited in [`detached`] and are on their way back. Those that the GIL's sensor
+/// counts among its waiters wait between tasks, or outside of any, and not in one.
+pub(crate) fn returning() -> u32 {
+    RETURNING.load(Ordering::Relaxed)
+}
+
+/// A forked child has none of the threads that were on their way.
+pub(crate) fn after_fork_in_child() {
+    RETURNING.store(0, Ordering::Relaxed);
 }
 
 /// Attaches a thread of ours that is no Python thread; `None` while the interpreter goes down.

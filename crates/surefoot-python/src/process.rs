@@ -13,6 +13,7 @@ use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use surefoot_core::monitor::{Monitor, Watched};
 
+use crate::attach;
 use crate::attendant::Attendant;
 use crate::placement;
 use crate::sensors::{allowance, gil, schedstat};
@@ -70,6 +71,7 @@ pub(crate) fn refuse_sub_interpreter(_py: Python<'_>) -> PyResult<()> {
 /// Leaves the parent's threads behind. To be registered with `os.register_at_fork`.
 #[pyfunction]
 pub(crate) fn after_fork_in_child() {
+    attach::after_fork_in_child();
     GENERATION.fetch_add(1, Ordering::Relaxed);
     std::mem::forget(MONITOR.swap(None));
     std::mem::forget(ATTENDANT.swap(None));

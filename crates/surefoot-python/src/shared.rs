@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use pyo3::prelude::*;
 use surefoot_core::clock;
+use surefoot_core::gil::{GilReading, GilState};
 use surefoot_core::monitor::Watched;
 use surefoot_core::pool::{Action, Closed, Pool, Rejected, Worker};
 use surefoot_core::regulator::{Readings, Regulator, Tick};
@@ -257,7 +258,7 @@ impl Watched for Shared {
         let (snapshot, period) = self.pool.vitals(now_ns, wanted.period);
         let readings = Readings {
             snapshot,
-            gil: gil::read(),
+            gil: in_tasks(gil::read()),
             process_cpu_ns: clocks::process_cpu_ns(),
             totals,
             period,
@@ -293,6 +294,13 @@ impl Watched for Shared {
         }
         Some(lock_std(regulator).first_due_ns(now_ns))
     }
+}
+
+/// The GIL's waiters without those that wait between tasks.
+fn in_tasks(gil: GilReading) -> GilReading {
+    let GilReading::Seen(state) = gil else { return gil };
+    let waiters = state.waiters.map(|waiters| waiters.saturating_sub(attach::returning()));
+    GilReading::Seen(GilState { waiters, ..state })
 }
 
 /// An item that was not taken.

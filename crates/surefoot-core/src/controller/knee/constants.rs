@@ -16,12 +16,13 @@ pub struct Constants {
     /// two hand-offs.
     pub gate_looks: u32,
     /// How long nobody may be runnable before the gate opens once the knee is known. A gap in which
-    /// all workers happen to sleep is part of a knee that uses 96 % of the bottleneck; one of 15 ms
+    /// all workers happen to sleep is part of a knee that uses 96 % of the bottleneck; one of 10 ms
     /// is a different load, or a deadlock.
     pub gate_settled_ns: u64,
     /// The same where tasks take long: half of their mean wall time, but no more than this.
     pub most_gate_settled_ns: u64,
-    /// The same for each further step then: long enough for a task that computes to show itself.
+    /// The same for each further step then: long enough for a task that computes to show itself, and
+    /// short enough for a rendezvous of some tens to come together in 50 ms.
     pub gate_settled_step_ns: u64,
     /// Share of one core used by the process below which nobody counts as runnable.
     pub quiet_cpu_share: f64,
@@ -101,11 +102,11 @@ impl Default for Constants {
         Self {
             gate_look_ns: 1_000_000,
             sample_look_ns: 4_000_000,
-            calm_look_ns: 20_000_000,
+            calm_look_ns: 8_000_000,
             gate_looks: 2,
-            gate_settled_ns: 15_000_000,
+            gate_settled_ns: 10_000_000,
             most_gate_settled_ns: 40_000_000,
-            gate_settled_step_ns: 5_000_000,
+            gate_settled_step_ns: 2_000_000,
             quiet_cpu_share: 0.5,
             seek_look_ns: 1_000_000,
             busy_low: 0.97,

@@ -35,6 +35,9 @@ use trial::{Kind, Throughput, Trial, Verdict};
 /// Tasks of one window whose mean wall time means something.
 const LEAST_COMPLETIONS: u64 = 4;
 
+/// Windows without a switch that make a sensor frozen, and not a chance.
+const FROZEN_WINDOWS: u32 = 3;
+
 /// Clocks that are read one after the other disagree by some time.
 const SLACK_NS: f64 = 20e6;
 
@@ -76,6 +79,8 @@ pub struct Knee {
     is_known: bool,
     /// A sensor said what cannot be.
     is_fooled: bool,
+    /// Windows in a row in which several workers completed tasks while the GIL never changed hands.
+    frozen_windows: u32,
     /// Some look could see who is runnable.
     has_sight: bool,
     /// What the load was shown to need above the model's target, as a factor: tasks that go through
@@ -122,6 +127,7 @@ impl Knee {
             fallen_from: None,
             is_known: false,
             is_fooled: false,
+            frozen_windows: 0,
             has_sight: false,
             extra: 1.0,
             changed_windows: 0,
@@ -193,7 +199,12 @@ impl Knee {
         let process = window.process_cpu_ns.map_or(0.0, |ns| ns as f64);
         let runqueue = window.workers_runqueue_ns.map_or(0.0, |ns| ns as f64);
         let slack_ns = duration_ns + SLACK_NS;
-        self.is_fooled |= cpu > threads * slack_ns
+        let is_frozen = window.looks.switches == Some(0)
+            && window.completions >= LEAST_COMPLETIONS
+            && window.limit.min(window.workers_busy) >= 2;
+        self.frozen_windows = if is_frozen { self.frozen_windows + 1 } else { 0 };
+        self.is_fooled |= self.frozen_windows >= FROZEN_WINDOWS
+            || cpu > threads * slack_ns
             || runqueue > threads * slack_ns
             || process > MOST_CORES * slack_ns
             || window.looks.gil_waiters_mean().is_some_and(|waiters| waiters > threads + MOST_FOREIGN);

@@ -20,7 +20,7 @@ impl Knee {
         if !enough || seen.pressure < self.constants.busy_high {
             return None;
         }
-        let mut target = (self.target(seen).round() as usize).max(window.min_workers).max(1);
+        let mut target = (whole(self.target(seen))).max(window.min_workers).max(1);
         if let Some(floor) = self.floor.filter(|floor| floor.until_ns > self.now_ns) {
             target = target.max(floor.limit);
         }
@@ -53,7 +53,7 @@ impl Knee {
     /// Up, if the limit holds back tasks that the bottleneck has time for; else a veto that says why
     /// not.
     pub(super) fn raise(&mut self, window: &Window, seen: &Estimate) -> Option<Decision> {
-        let target = self.target(seen).round() as usize;
+        let target = whole(self.target(seen));
         let is_beyond = window.limit >= target;
         let low = if is_beyond { self.constants.busy_low_beyond } else { self.constants.busy_low };
         // A difference that cannot be seen is not acted on.
@@ -139,6 +139,11 @@ impl Knee {
         self.trial?;
         Some(self.go(window, target, "tasks take longer than with fewer workers: trying fewer"))
     }
+}
+
+/// Rounds up, but for a small excess: a knee of 1.1 is one worker's.
+fn whole(target: f64) -> usize {
+    (target + 0.25).round() as usize
 }
 
 fn used_up(bottleneck: Bottleneck) -> (Veto, &'static str) {

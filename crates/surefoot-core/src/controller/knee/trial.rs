@@ -117,6 +117,9 @@ pub(super) struct Trial {
     windows: u32,
 }
 
+/// Windows after which a fall that shows no loss is believed: fewer workers win ties.
+const ENOUGH_WINDOWS: u32 = 10;
+
 /// Windows in a batch.
 const BATCH_WINDOWS: u32 = 3;
 
@@ -179,9 +182,10 @@ impl Trial {
             Kind::Fall => before * (1.0 - constants.most_loss),
             Kind::Probe => before * (1.0 - constants.most_probe_loss),
         };
+        let is_fall = matches!(self.kind, Kind::Fall | Kind::Probe);
         if after + error < floor {
             Verdict::TakenBack
-        } else if after - error > floor {
+        } else if after - error > floor || is_fall && self.windows >= ENOUGH_WINDOWS && after >= floor {
             Verdict::Kept
         } else if self.windows >= MOST_WINDOWS {
             self.on_a_tie(limit, utilisation, constants)
