@@ -74,7 +74,9 @@ pub struct Constants {
     /// Growth of the time spent outside of the process from which on a remote bottleneck is
     /// suspected, and looked for by one probe.
     pub remote_growth: f64,
-    /// How far the next probe goes down once one has shown that the bottleneck is remote.
+    /// The same once a probe has found one.
+    pub remote_growth_left: f64,
+    /// How far a further probe goes down where the wall time gives no hint.
     pub probe_factor: f64,
     /// Utilisation from which on a bottleneck is in sight: no remote one is looked for, and moments in
     /// which nobody is runnable are gaps.
@@ -128,6 +130,7 @@ impl Default for Constants {
             most_probe_loss: 0.02,
             comparable: 20.0,
             remote_growth: 1.5,
+            remote_growth_left: 1.25,
             probe_factor: 0.6,
             quiet_share: 0.5,
             beyond_walls: 10.0,

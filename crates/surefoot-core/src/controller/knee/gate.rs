@@ -21,6 +21,8 @@ pub(super) struct Gate {
     quiet_ns: u64,
     /// Workers admitted by the last step; doubled by the next as long as it stays quiet.
     step: usize,
+    /// Workers of the last step had not come at the last look.
+    are_coming: bool,
 }
 
 impl Gate {
@@ -32,13 +34,20 @@ impl Gate {
         patience_ns: Option<u64>,
         constants: &Constants,
     ) -> Option<usize> {
+        // Until the workers of the last step have come, their effect is not to be seen; and making
+        // their threads is work that says nothing about the tasks, in the look that ends it, too.
+        if self.step > 0 && look.queue_length > 0 {
+            let are_coming = !look.is_bound();
+            if std::mem::replace(&mut self.are_coming, are_coming) || are_coming {
+                return None;
+            }
+        }
         if !Self::is_quiet(look, constants) {
             // A step that made somebody runnable was enough.
             *self = Self::default();
             return None;
         }
         self.quiet_ns = self.quiet_ns.saturating_add(look.since_ns);
-        // Until the workers of the last step have come, their effect is not to be seen.
         if !look.is_bound() {
             self.quiet_looks = 0;
             return None;
@@ -54,6 +63,7 @@ impl Gate {
         }
         self.quiet_looks = 0;
         self.quiet_ns = 0;
+        self.are_coming = true;
         self.step = if self.step == 0 {
             // Nothing known: as fast as the standard pool, nearly, which would start them all at once.
             let divisor = if patience_ns.is_some() { FIRST_STEP_DIVISOR } else { 1 };

@@ -54,6 +54,7 @@ struct Bound {
 
 /// The knee controller.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent findings, each named for what it says")]
 pub struct Knee {
     constants: Constants,
     gate: Gate,
@@ -371,6 +372,7 @@ impl Controller for Knee {
             return None;
         }
         let patience_ns = (self.is_settled || self.is_known).then(|| {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
             let half_ns = (self.mean_wall_ns / 2.0) as u64;
             half_ns.clamp(self.constants.gate_settled_ns, self.constants.most_gate_settled_ns)
         });

@@ -81,11 +81,10 @@ impl Knee {
                 (Veto::Memory, "tasks wait, but too little memory is left for threads"),
             ));
         }
-        if let Some(plateau) = self.plateau.filter(|plateau| window.limit >= plateau.limit) {
-            if plateau.until_ns > self.now_ns {
-                self.is_settled = true;
-                return Some(veto(window, (Veto::Plateau, "tasks wait, but more workers brought nothing")));
-            }
+        let now_ns = self.now_ns;
+        if self.plateau.is_some_and(|plateau| window.limit >= plateau.limit && plateau.until_ns > now_ns) {
+            self.is_settled = true;
+            return Some(veto(window, (Veto::Plateau, "tasks wait, but more workers brought nothing")));
         }
         let limit = window.limit as f64;
         let (want, reason) = if is_beyond || self.plateau.is_some() {
@@ -98,7 +97,7 @@ impl Knee {
             let want = (target as f64).min((limit * most).ceil());
             (want, "tasks wait and the bottleneck has time left: up to the knee")
         };
-        let want = (want as usize).clamp(window.limit + 1, window.cap);
+        let want = to_count(want).clamp(window.limit + 1, window.cap);
         self.try_out(
             if is_beyond || self.plateau.is_some() { Kind::Reach } else { Kind::Rise },
             window.limit,
@@ -122,16 +121,21 @@ impl Knee {
             return None;
         }
         let limit = window.limit as f64;
-        let target = if growth >= self.constants.remote_growth {
+        // The first probe needs good reason. Once one has shown that the bottleneck is elsewhere, less
+        // says that tasks still queue there; and as the least wall time may have been taken while some
+        // queued already, the rest is tried.
+        let has_plateau = self.plateau.is_some_and(is_held);
+        let needed =
+            if has_plateau { self.constants.remote_growth_left } else { self.constants.remote_growth };
+        let target = if growth >= needed {
             let slots = limit / growth;
             slots + slots.sqrt()
-        } else if self.plateau.is_some_and(is_held) {
-            // The last probe showed that the bottleneck is elsewhere; how far down it goes is not known.
+        } else if has_plateau {
             limit * self.constants.probe_factor
         } else {
             return None;
         };
-        let target = target.ceil() as usize;
+        let target = to_count(target.ceil());
         if target >= window.limit || target < window.min_workers.max(2) {
             return None;
         }
@@ -143,7 +147,13 @@ impl Knee {
 
 /// Rounds up, but for a small excess: a knee of 1.1 is one worker's.
 fn whole(target: f64) -> usize {
-    (target + 0.25).round() as usize
+    to_count((target + 0.25).round())
+}
+
+/// A number of workers; a negative one is none.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
+fn to_count(workers: f64) -> usize {
+    workers as usize
 }
 
 fn used_up(bottleneck: Bottleneck) -> (Veto, &'static str) {
