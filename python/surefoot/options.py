@@ -128,7 +128,8 @@ def _controller(
     if callable(getattr(controller, "decide", None)):
         return controller
     raise TypeError(
-        f"controller must be 'knee', 'paper', 'fixed' or an object with decide(), not {type(controller).__name__}"
+        "controller must be 'knee', 'paper', 'fixed' or an object with decide(), "
+        f"not {type(controller).__name__}"
     )
 
 

@@ -55,7 +55,9 @@ impl Liveness {
         }
         self.busy_ns = self.busy_ns.saturating_add(window.duration_ns);
         self.still_ns = if quiet { self.still_ns.saturating_add(window.duration_ns) } else { 0 };
-        let doubled = window.limit.saturating_mul(2).min(window.cap);
+        // Of the workers there are: a controller may have set the limit below them meanwhile.
+        let counted = window.workers_busy.saturating_sub(window.workers_joining);
+        let doubled = window.limit.max(counted).saturating_mul(2).min(window.cap);
         if self.still_ns >= self.patience_ns {
             let reason = "liveness: tasks wait, none completes and nobody is runnable";
             return Some(Decision::hold(doubled, reason));
@@ -96,6 +98,13 @@ mod tests {
             seen.push(limit);
         }
         assert_eq!(seen, [4, 4, 8, 16, 32, 33, 33, 33]);
+    }
+
+    #[test]
+    fn a_limit_below_the_workers_there_are_is_no_start() {
+        let mut guard = Liveness::new(100);
+        let stingy = Window { workers_busy: 6, ..stuck(1) };
+        assert_eq!(guard.look(&stingy).map(|decision| decision.limit), Some(12));
     }
 
     #[test]
