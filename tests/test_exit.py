@@ -7,6 +7,7 @@ import signal
 import pytest
 
 import child
+import kinds
 
 GATE = """
 import concurrent.futures.thread
@@ -296,7 +297,11 @@ def test_threads_submit_while_the_interpreter_exits(kind, daemon):
         begun.acquire()
     """
     for _ in range(5):
-        child.run_clean(code, kind.source, GATE)
+        end = child.run(code, kind.source, GATE)
+        assert end.code == 0, str(end)
+        # Without a GIL, CPython's own shutdown can meet a thread that another thread is just starting.
+        is_known = kinds.is_free_threaded() and end.err.rstrip().endswith("RuntimeError: thread not started")
+        assert end.err == "" or is_known, str(end)
 
 
 def test_exit_while_a_controller_decides(adaptive):

@@ -2,9 +2,11 @@
 #![cfg(not(surefoot_loom))]
 
 use proptest::prelude::*;
-use surefoot_core::controller::{Controller, Fixed, Paper};
+use surefoot_core::controller::{Controller, Fixed, Knee, Paper};
 use surefoot_core::decision::Decision;
-use surefoot_core::window::Window;
+use surefoot_core::gil::{GilReading, GilState};
+use surefoot_core::look::Look;
+use surefoot_core::window::{Looks, Window};
 
 /// What a window may say, apart from the limit, which follows from the decisions before.
 fn windows() -> impl Strategy<Value = Vec<Window>> {
@@ -19,6 +21,63 @@ fn windows() -> impl Strategy<Value = Vec<Window>> {
         ..Window::default()
     });
     prop::collection::vec(window, 0..100)
+}
+
+/// What a look may see, and a window that follows it; most of it is impossible.
+fn glances() -> impl Strategy<Value = Vec<(Look, Window)>> {
+    let gil = prop_oneof![
+        Just(GilReading::Unknown),
+        Just(GilReading::Off),
+        (any::<bool>(), 0..200_u32).prop_map(|(is_held, waiters)| {
+            GilReading::Seen(GilState { is_held, waiters: Some(waiters), ..GilState::default() })
+        }),
+    ];
+    let numbers = (0..100_usize, 0..300_usize, 0..1000_u64, prop::option::of(0..u64::MAX), 0..u64::MAX);
+    let both = (gil, numbers).prop_map(|(gil, numbers)| {
+        let (queue_length, workers_busy, completions, cpu_ns, busy_ns) = numbers;
+        let look = Look {
+            since_ns: 1_000_000,
+            queue_length,
+            workers_busy,
+            completions,
+            gil,
+            process_cpu_ns: cpu_ns,
+            ..Look::default()
+        };
+        let mut looks = Looks { count: 5, bound: 4, ..Looks::default() };
+        (0..5).for_each(|_| looks.add(gil, gil, 10_000_000));
+        let window = Window {
+            duration_ns: 50_000_000,
+            queue_length,
+            workers_busy,
+            workers_live: workers_busy,
+            completions,
+            busy_ns,
+            wall_ns: busy_ns,
+            workers_cpu_ns: cpu_ns,
+            process_cpu_ns: cpu_ns,
+            looks,
+            ..Window::default()
+        };
+        (look, window)
+    });
+    prop::collection::vec(both, 0..100)
+}
+
+/// Runs the knee controller over looks and windows in turn; the limits.
+fn knee_limits((min_workers, limit, cap): (usize, usize, usize), glances: &[(Look, Window)]) -> Vec<usize> {
+    let mut knee = Knee::default();
+    let mut limit = limit;
+    let mut limits = Vec::new();
+    for (look, window) in glances {
+        if let Some(decision) = knee.glance(&Look { limit, cap, min_workers, ..*look }) {
+            limit = decision.limit;
+            limits.push(limit);
+        }
+        limit = knee.decide(&Window { limit, cap, min_workers, ..*window }).limit;
+        limits.push(limit);
+    }
+    limits
 }
 
 /// `min_workers`, limit and cap of a pool at its start.
@@ -81,6 +140,13 @@ proptest! {
             let [first, second] = controllers.map(|controller| decisions(controller, bounds, &windows));
             prop_assert_eq!(first, second);
         }
+    }
+
+    #[test]
+    fn knee_stays_in_bounds_whatever_it_is_shown(bounds in bounds(), glances in glances()) {
+        let limits = knee_limits(bounds, &glances);
+        prop_assert!(limits.iter().all(|limit| (bounds.0..=bounds.2).contains(limit)), "{limits:?}");
+        prop_assert_eq!(&limits, &knee_limits(bounds, &glances), "equal histories, equal limits");
     }
 
     /// A veto says that the limit stays although tasks wait; it never comes with a change.
