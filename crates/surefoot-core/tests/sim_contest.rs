@@ -90,9 +90,27 @@ fn summary_of(who: &str, scenarios: &[Scenario], seeds: u64) -> Summary {
     Summary::of(scores)
 }
 
-/// The bars for the default controller, over all counted scenarios.
+/// The bars that the default controller meets, over all counted scenarios but the one that its own page names
+/// as lost (`retrograde`, of which only the floor is checked).
 #[test]
-#[ignore = "the controller is still being tuned"]
+fn knee_meets_most_of_its_bars() {
+    let counted = || scenario::all().into_iter().filter(|scenario| scenario.is_counted);
+    let served: Vec<_> = counted().filter(|scenario| scenario.name != "retrograde").collect();
+    let summary = summary_of("knee", &served, 3);
+    println!("{summary:#?}");
+    assert_eq!(summary.stuck, 0);
+    assert!(summary.efficiency_median >= Some(0.97));
+    assert!(summary.efficiency_min >= Some(0.93));
+    assert!(summary.limit_over_knee_mean <= Some(1.5));
+    assert!(summary.reversals_per_10s_mean <= Some(2.0));
+    assert!(summary.finish_lag_s_max <= Some(0.05));
+    let lost = summary_of("knee", &[named("retrograde")], 1);
+    assert!(lost.efficiency_min >= Some(0.5), "{lost:#?}");
+}
+
+/// All of its bars.
+#[test]
+#[ignore = "not met: the settling times of micro on four cores and of remote, the efficiency of retrograde"]
 fn knee_meets_its_bars() {
     let counted: Vec<_> = scenario::all().into_iter().filter(|scenario| scenario.is_counted).collect();
     let summary = summary_of("knee", &counted, 10);
@@ -107,23 +125,34 @@ fn knee_meets_its_bars() {
     assert!(summary.finish_lag_s_max <= Some(0.05));
 }
 
-/// Whatever the sensors say, ours is no slower than the standard pool at its default size.
-#[test]
-#[ignore = "the controller is still being tuned"]
-fn wrong_sensors_cost_no_more_than_the_standard_pool() {
+/// Throughput of ours over that of the standard pool at its default size, whatever the sensors say.
+fn wrong_sensors_cost_at_most(loss: f64, seeds: u64) {
     for scenario in scenario::all() {
         if scenario.setup.fault == surefoot_core::sim::sensors::Fault::None {
             continue;
         }
         let contenders = [contender("knee"), contender("standard")];
-        for seed in 1..=10 {
+        for seed in 1..=seeds {
             let optimum = optimum::find(&scenario);
             let [ours, standard] = contenders.map(|contender| {
                 let rule: Rule = contender.rule(&scenario.setup, &optimum);
                 let trace = run(&scenario.setup, rule, seed, scenario.length_ns);
                 trace.tasks_per_s(scenario.setup.warm_up_ns, scenario.length_ns)
             });
-            assert!(ours >= 0.97 * standard, "{}, seed {seed}: {ours}, standard {standard}", scenario.name);
+            let least = (1.0 - loss) * standard;
+            assert!(ours >= least, "{}, seed {seed}: {ours}, standard {standard}", scenario.name);
         }
     }
+}
+
+#[test]
+fn wrong_sensors_cost_little() {
+    wrong_sensors_cost_at_most(0.1, 2);
+}
+
+/// The bar: they cost nothing but noise.
+#[test]
+#[ignore = "not met: without any sensor, stated loses 5 % on one seed of ten"]
+fn wrong_sensors_cost_nothing() {
+    wrong_sensors_cost_at_most(0.03, 10);
 }

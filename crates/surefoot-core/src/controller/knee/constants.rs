@@ -62,8 +62,8 @@ pub struct Constants {
     pub lower_after_ns: f64,
     /// Least part of its proportional share that a rise must bring, .NET's bias of 15 %.
     pub least_gain: f64,
-    /// The same of the bottleneck's use, where the throughputs cannot be told apart. Less, because at 90 %
-    /// of its use a bottleneck has little left to give.
+    /// The same where the model asked for the rise, and of the bottleneck's use, where the throughputs
+    /// cannot be told apart. Less, because at 90 % of its use a bottleneck has little left to give.
     pub least_use_gain: f64,
     /// Throughput lost by a fall of the limit that takes it back.
     pub most_loss: f64,
@@ -118,7 +118,7 @@ impl Default for Constants {
             headroom: 1.0,
             most_rise: 4.0,
             most_blind_rise: 2.0,
-            dead_band: 0.15,
+            dead_band: 0.25,
             memory_ns: 2e9,
             rise_after_ns: 90e6,
             unused_ns: 30e6,

@@ -172,7 +172,7 @@ impl Evidence {
 
 /// CPU time of threads that are not the pool's, as a share of one core, that is no rival for the
 /// GIL: a main thread that submits and collects. Not critical.
-const FOREIGN_CPU_SHARE: f64 = 0.15;
+const FOREIGN_CPU_SHARE: f64 = 0.3;
 
 /// How much of the time that the GIL is wanted but not held counts as used.
 const HANDOVER_SHARE: f64 = 0.35;

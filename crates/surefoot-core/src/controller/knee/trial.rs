@@ -177,7 +177,9 @@ impl Trial {
         let floor = match self.kind {
             Kind::Rise | Kind::Reach => {
                 let share = limit as f64 / self.from as f64 - 1.0;
-                before * (1.0 + constants.least_gain * share)
+                let is_reach = self.kind == Kind::Reach;
+                let gain = if is_reach { constants.least_gain } else { constants.least_use_gain };
+                before * (1.0 + gain * share)
             }
             Kind::Fall => before * (1.0 - constants.most_loss),
             Kind::Probe => before * (1.0 - constants.most_probe_loss),
