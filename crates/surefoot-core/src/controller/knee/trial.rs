@@ -173,7 +173,7 @@ impl Trial {
             };
         }
         let (before, after) = (self.before.rate(), self.after.rate());
-        let error = SIGMAS * self.before.error().hypot(self.after.error());
+        let error = SIGMAS * (self.before.error().powi(2) + self.after.error().powi(2)).sqrt();
         let floor = match self.kind {
             Kind::Rise | Kind::Reach => {
                 let share = limit as f64 / self.from as f64 - 1.0;

@@ -104,7 +104,7 @@ impl HillClimbing {
             let (real, imaginary) = self.wave(&self.throughputs, count, period);
             (real / throughput, imaginary / throughput)
         };
-        let size = |(real, imaginary): (f64, f64)| f64::hypot(real, imaginary);
+        let size = |(real, imaginary): (f64, f64)| (real * real + imaginary * imaginary).sqrt();
         let followed = of_throughput(period);
         let mut error = size(of_throughput(count as f64 / (waves + 1.0)));
         let other_period = count as f64 / (waves - 1.0);
