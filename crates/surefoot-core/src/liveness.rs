@@ -56,8 +56,7 @@ impl Liveness {
         self.busy_ns = self.busy_ns.saturating_add(window.duration_ns);
         self.still_ns = if quiet { self.still_ns.saturating_add(window.duration_ns) } else { 0 };
         // Of the workers there are: a controller may have set the limit below them meanwhile.
-        let counted = window.workers_busy.saturating_sub(window.workers_joining);
-        let doubled = window.limit.max(counted).saturating_mul(2).min(window.cap);
+        let doubled = window.limit.max(window.workers_counted()).saturating_mul(2).min(window.cap);
         if self.still_ns >= self.patience_ns {
             let reason = "liveness: tasks wait, none completes and nobody is runnable";
             return Some(Decision::hold(doubled, reason));

@@ -53,6 +53,13 @@ pub struct Window {
     pub allowance: Allowance,
 }
 
+impl Window {
+    /// Workers that count against the limit.
+    pub fn workers_counted(&self) -> usize {
+        self.workers_busy.saturating_sub(self.workers_joining)
+    }
+}
+
 /// What the looks of one window saw, summed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Looks {
@@ -123,11 +130,6 @@ impl Looks {
     /// Share of the time that the GIL was held or wanted; `None` if it was not seen.
     pub fn gil_busy_share(&self) -> Option<f64> {
         (self.seen_ns > 0.0).then(|| self.busy_ns / self.seen_ns)
-    }
-
-    /// Share of the time that the GIL was held; `None` if it was not seen.
-    pub fn gil_held_share(&self) -> Option<f64> {
-        (self.seen_ns > 0.0).then(|| self.held_ns / self.seen_ns)
     }
 
     /// Mean number of threads waiting for the GIL; `None` if they could not be counted.

@@ -26,7 +26,6 @@ pub(super) struct Evidence {
     gil_waited_ns: f64,
     gil_off: f64,
     is_throttled: bool,
-    has_cpu: bool,
 }
 
 /// Which resource is used most.
@@ -94,7 +93,6 @@ impl Evidence {
             *sum = *sum * weight + value;
         }
         self.is_throttled = window.allowance.is_throttled;
-        self.has_cpu = window.workers_cpu_ns.is_some();
     }
 
     /// Mean wall time of the completed tasks; `None` without any.

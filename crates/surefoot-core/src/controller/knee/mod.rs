@@ -235,14 +235,13 @@ impl Knee {
             self.least_wall_ns = Some(least_ns.min(self.mean_wall_ns));
         }
         let differs = || {
-            // Beyond twice the cap one knee is as good as another.
-            let knee = |of: &Evidence| Some(of.estimate()?.knee.min(2.0 * window.cap as f64));
-            let (now, before) = (knee(&self.recent)?, knee(&self.load)?);
+            let (now, before) = (self.recent.estimate()?, self.load.estimate()?);
             // With the bottleneck out of sight the time outside depends on the limit, not the load.
-            let use_of = |of: &Evidence| Some(of.estimate()?.pressure);
-            if use_of(&self.recent)?.max(use_of(&self.load)?) < self.constants.quiet_share {
+            if now.pressure.max(before.pressure) < self.constants.quiet_share {
                 return None;
             }
+            // Beyond twice the cap one knee is as good as another.
+            let [now, before] = [now, before].map(|seen| seen.knee.min(2.0 * window.cap as f64));
             // Windows shorter than a task also say which part of it the workers are in.
             let is_long = 3.0 * window.duration_ns as f64 >= self.mean_wall_ns;
             let change = if is_long { self.constants.change } else { self.constants.large_change };
@@ -320,7 +319,7 @@ impl Controller for Knee {
         self.observe(window);
         if std::mem::take(&mut self.skip) {
             // The window in which it changed, and those until surplus workers have finished.
-            self.skip = window.workers_busy.saturating_sub(window.workers_joining) > window.limit;
+            self.skip = window.workers_counted() > window.limit;
             return Decision::hold(window.limit, "the last change has not taken effect yet");
         }
         self.evidence.add(window, self.constants.memory_ns);

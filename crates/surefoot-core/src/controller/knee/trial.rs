@@ -10,7 +10,6 @@ use crate::window::Window;
 /// Throughput at one limit, with what its windows say about its error.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Throughput {
-    windows: f64,
     completions: f64,
     time_ns: f64,
     single: Spread,
@@ -49,7 +48,6 @@ impl Throughput {
             return;
         }
         let duration_ns = window.duration_ns as f64;
-        self.windows += 1.0;
         self.completions += window.completions as f64;
         self.time_ns += duration_ns;
         self.single.add(window.completions as f64 / duration_ns);
@@ -76,7 +74,7 @@ impl Throughput {
     }
 
     fn is_comparable(&self, constants: &Constants) -> bool {
-        self.windows >= LEAST_WINDOWS && self.completions >= constants.comparable
+        self.single.count >= LEAST_WINDOWS && self.completions >= constants.comparable
     }
 }
 
