@@ -1,4 +1,4 @@
-//! The protocol step by step, on one thread. Interleavings are in `tests/loom.rs`, long random
+//! The protocol step by step, on one thread. Interleavings are in `tests/loom`, long random
 //! histories in `tests/pool.rs`.
 
 use super::*;
