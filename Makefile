@@ -75,8 +75,9 @@ $(STAMPS)/lint-tools: $(STAMPS)/venv pyproject.toml
 	$(BIN)/python -m pip install --quiet --group lint
 	@touch $@
 
-$(STAMPS)/test-tools: $(STAMPS)/venv pyproject.toml
-	$(BIN)/python -m pip install --quiet --group test --group test-peers
+$(STAMPS)/test-tools: $(STAMPS)/venv pyproject.toml tests/debian.py
+	$(BIN)/python -m pip install --quiet --group test --group test-peers --group test-adapters
+	$(BIN)/python tests/debian.py --install
 	@touch $@
 
 clean: ## remove what was built
