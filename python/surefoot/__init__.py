@@ -5,6 +5,7 @@
     from surefoot import AdaptiveThreadPoolExecutor as ThreadPoolExecutor
 """
 
+from surefoot.backpressure import QueueFull
 from surefoot.capacity import Cap, default_cap
 from surefoot.controllers import Controller, FixedController, KneeController, PaperController
 from surefoot.executor import AdaptiveThreadPoolExecutor, Future, __version__
@@ -21,6 +22,7 @@ __all__ = [
     "KneeController",
     "PaperController",
     "PoolStats",
+    "QueueFull",
     "Shares",
     "Window",
     "__version__",

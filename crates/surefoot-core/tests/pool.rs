@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use surefoot_core::parker::{Parker, Wake};
-use surefoot_core::pool::{Action, Bounds, Closed, Next, Pool, Retire, Worker};
+use surefoot_core::pool::{Action, Bounds, Closed, Next, Pool, Refused, Retire, Worker};
 use surefoot_core::sample::{Outcome, Sample};
 
 /// One step. The numbers choose among what there is, modulo its count.
@@ -271,7 +271,7 @@ impl Play {
                 self.is_starved = false;
                 self.note(action);
             }
-            Err(rejected) => assert_eq!((rejected.task, Some(rejected.closed)), (task, self.closed)),
+            Err(rejected) => assert_eq!((rejected.task, rejected.why), (task, Refused::Closed(self.closed.expect("it is closed")))),
         }
     }
 

@@ -187,7 +187,8 @@ impl Crew {
             }
         }
         self.runs[task.id()].fetch_add(1, Ordering::SeqCst);
-        self.pool.finish(&Sample::default(), Outcome::Done, 0);
+        let action = self.pool.finish(&Sample::default(), Outcome::Done, 0);
+        self.carry_out(action);
         if self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.done.grant();
         }
