@@ -51,6 +51,8 @@ class StandardSubmit:
         self._lock = threading.Lock()
         self._inside = 0
         self._waiting: deque[threading.Event] = deque()
+        # A worker may run before its executor lists it.
+        self._here = threading.local()
 
     def __call__(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Submit, as the options say."""
@@ -61,7 +63,7 @@ class StandardSubmit:
             return _run_here(call, kwargs)
         left = _Once(self._leave)
         try:
-            future = self._submit((_then, left, *call), kwargs)
+            future = self._submit((self._run, left, *call), kwargs)
         except BaseException:
             left()
             raise
@@ -81,15 +83,16 @@ class StandardSubmit:
         """Take a place in the pool; ``False`` if the caller is to run the task."""
         when_full = self._options.queue_full
         with self._lock:
-            if not self._waiting and self._has_room():
+            if self._is_closed() or (not self._waiting and self._has_room()):
+                # In a closed one the standard `submit` knows what to raise.
                 self._inside += 1
                 return True
             if when_full == "raise":
                 raise QueueFull("cannot schedule new futures: as many tasks wait as may")
             if when_full == "caller-runs":
                 return False
-            if self._is_closed() or threading.current_thread() in self._executor._threads:
-                # The standard `submit` knows what to raise. A worker must not wait for its own pool.
+            if self._is_worker():
+                # It must not wait for its own pool: perhaps it alone can make the room.
                 self._inside += 1
                 return True
             turn = threading.Event()
@@ -109,6 +112,17 @@ class StandardSubmit:
                     self._go()
             raise
         return True
+
+    def _is_worker(self) -> bool:
+        is_known = getattr(self._here, "is_worker", False)
+        return is_known or threading.current_thread() in self._executor._threads
+
+    def _run(self, left: _Once, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        self._here.is_worker = True
+        try:
+            return fn(*args, **kwargs)
+        finally:
+            left()  # before the result can be seen: whoever sees it may count on the place
 
     def _is_closed(self) -> bool:
         return bool(self._executor._shutdown or self._executor._broken or standard._shutdown)
@@ -136,14 +150,6 @@ class _Once:
             function, self._function = self._function, None
         if function is not None:
             function()
-
-
-def _then(left: _Once, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    # Before the result can be seen: whoever sees it may count on the place.
-    try:
-        return fn(*args, **kwargs)
-    finally:
-        left()
 
 
 def _run_here(call: tuple[Any, ...], kwargs: dict[str, Any]) -> Future[Any]:

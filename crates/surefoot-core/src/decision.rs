@@ -95,7 +95,8 @@ impl Log {
             return;
         }
         // A veto that falls once an interval is news once.
-        let is_repeated = |last: &Entry| entry.veto.is_some() && (last.veto, last.limit) == (entry.veto, entry.limit);
+        let is_repeated =
+            |last: &Entry| entry.veto.is_some() && (last.veto, last.limit) == (entry.veto, entry.limit);
         if let Some(news) = &mut self.news
             && !self.entries.back().is_some_and(is_repeated)
         {

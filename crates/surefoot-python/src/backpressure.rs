@@ -69,11 +69,11 @@ pub(crate) fn full<'py>(
     let py = executor.py();
     match shared.when_full {
         Some(WhenFull::Raise) => {
-            drop(item);
+            item.release(py);
             Err(rejected(py, shared)?)
         }
         Some(WhenFull::CallerRuns) => {
-            drop(item);
+            item.release(py);
             run_here(shared, &future)?;
             Ok(future.into_any())
         }
@@ -82,7 +82,7 @@ pub(crate) fn full<'py>(
             Ok(None) => Ok(future.into_any()),
             Ok(Some(interrupt)) => Err(interrupt),
             Err(Refusal { item, why }) => {
-                drop(item);
+                item.release(py);
                 Err(match why {
                     Why::Refused(Refused::Closed(closed)) => refused(executor, closed)?,
                     Why::NoThread(error) => error,
@@ -131,7 +131,10 @@ pub(crate) fn submit_replaced<'py>(
     if reservation.is_none() && shared.when_full == Some(WhenFull::Raise) && shared.pool.closed().is_none() {
         return Err(rejected(py, shared)?);
     }
-    if reservation.is_none() && shared.when_full == Some(WhenFull::CallerRuns) && shared.pool.closed().is_none() {
+    if reservation.is_none()
+        && shared.when_full == Some(WhenFull::CallerRuns)
+        && shared.pool.closed().is_none()
+    {
         let future = shared.future_of(standard, function, args, kwargs)?;
         run_here(shared, &future)?;
         return Ok(future.into_any());
@@ -153,7 +156,7 @@ fn wait(py: Python<'_>, shared: &Arc<Shared>, item: Option<Item>, since_ns: u64)
     let ticket = match shared.pool.block(item, since_ns) {
         Ok(Block::Accepted(action)) => return Ok(action),
         Ok(Block::Waits(ticket)) => ticket,
-        Err(rejected) => return Err(why(rejected)),
+        Err(rejected) => return Err(why(py, rejected)),
     };
     let generation = process::generation();
     let slice_ns = clocks::is_main_thread().then_some(SIGNAL_SLICE_NS);
@@ -178,7 +181,7 @@ fn wait(py: Python<'_>, shared: &Arc<Shared>, item: Option<Item>, since_ns: u64)
                 Err(Left::Interrupted(error))
             }
             (Err(rejected), interrupt) => {
-                let why = why(rejected);
+                let why = why(py, rejected);
                 Err(interrupt.map_or(why, Left::Interrupted))
             }
         };
@@ -186,9 +189,11 @@ fn wait(py: Python<'_>, shared: &Arc<Shared>, item: Option<Item>, since_ns: u64)
 }
 
 /// Drops the task, attached and without a lock.
-fn why(rejected: Rejected<Option<Item>>) -> Left {
+fn why(py: Python<'_>, rejected: Rejected<Option<Item>>) -> Left {
     let Rejected { task, why } = rejected;
-    drop(task);
+    if let Some(item) = task {
+        item.release(py);
+    }
     match why {
         Refused::Closed(closed) => Left::Closed(closed),
         // Only who gives up is told so, and that one has its own reason.
@@ -263,8 +268,7 @@ fn run_here(shared: &Arc<Shared>, future: &Bound<'_, FutureCore>) -> PyResult<()
     let (ending, interrupt) = match ended {
         Ok(value) => (Ending::Returned(value), None),
         Err(error) => {
-            let interrupt =
-                error.is_instance_of::<PyKeyboardInterrupt>(py).then(|| error.clone_ref(py));
+            let interrupt = error.is_instance_of::<PyKeyboardInterrupt>(py).then(|| error.clone_ref(py));
             (Ending::Raised(error.into_value(py).into_any()), interrupt)
         }
     };

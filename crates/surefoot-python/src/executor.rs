@@ -83,7 +83,7 @@ impl ExecutorCore {
                 backpressure::full(slf, &shared, future, item, now_ns)
             }
             Err(Refusal { item, why }) => {
-                drop(item);
+                item.release(py);
                 Err(match why {
                     Why::Refused(Refused::Closed(closed)) => refused(slf, closed)?,
                     Why::Refused(Refused::Full) => unreachable!("told apart above"),

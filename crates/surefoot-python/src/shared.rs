@@ -52,6 +52,15 @@ impl Item {
             Self::Foreign(object) => object.as_ptr(),
         }
     }
+
+    /// Drops it at once. `PyO3` puts a plain drop off where it does not know that the thread is
+    /// attached, as in `submit`.
+    pub(crate) fn release(self, py: Python<'_>) {
+        match self {
+            Self::Task(future) => attach::release(py, future),
+            Self::Foreign(object) => attach::release(py, object),
+        }
+    }
 }
 
 /// How tasks are taken in.

@@ -354,8 +354,7 @@ impl Loop<'_> {
         if let Ok(Some(task)) = begun {
             return Some(task);
         }
-        let action =
-            self.shared.pool.finish(&Sample::default(), Outcome::Cancelled, self.reading.wall_ns);
+        let action = self.shared.pool.finish(&Sample::default(), Outcome::Cancelled, self.reading.wall_ns);
         self.shared.carry_out(future.py(), action);
         if let Err(error) = begun {
             self.standard.critical(future.py(), "Exception in worker", error);
