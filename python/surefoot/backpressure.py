@@ -77,7 +77,7 @@ class StandardSubmit:
 
     def _has_room(self) -> bool:
         assert self._options.max_queue is not None
-        return self._inside < self._options.max_queue + self._executor._max_workers
+        return bool(self._inside < self._options.max_queue + self._executor._max_workers)
 
     def _enter(self) -> bool:
         """Take a place in the pool; ``False`` if the caller is to run the task."""

@@ -70,7 +70,7 @@ class StandardThreadPoolExecutor(ThreadPoolExecutor):
         submit = backpressure.standard_submit(self, own)
         if submit is not None and type(self).submit is ThreadPoolExecutor.submit:
             # Only where it has something to do: else `submit` stays the standard one.
-            self.submit = submit  # type: ignore[method-assign,assignment]
+            self.submit = submit  # type: ignore[method-assign]
         super().__init__(max_workers, thread_name_prefix, initializer, initargs, **rest)
 
     def shutdown(  # type: ignore[override]

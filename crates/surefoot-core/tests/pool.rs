@@ -76,6 +76,9 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// One of the pool's ways to submit.
+type Submit = fn(&Pool<u32>, u32, u64) -> Result<Action, Rejected<u32>>;
+
 fn bounds() -> impl Strategy<Value = Bounds> {
     (1..4_usize, 1..6_usize, 0..3_usize).prop_map(|(min_workers, limit, room)| Bounds {
         min_workers,
@@ -320,9 +323,9 @@ impl Play {
         self.queue.len() + self.reserved < self.max_queue.saturating_add(free)
     }
 
-    fn submit(&mut self, how: fn(&Pool<u32>, u32, u64) -> Result<Action, Rejected<u32>>) {
+    fn submit(&mut self, how: Submit) {
         let (task, had_room) = (self.submitted, self.has_room());
-        let is_bounded = ptr::fn_addr_eq(how, Pool::submit as fn(&Pool<u32>, u32, u64) -> _);
+        let is_bounded = ptr::fn_addr_eq(how, Pool::submit as Submit);
         match how(&self.pool, task, 0) {
             Ok(action) => {
                 assert_eq!(self.closed, None);

@@ -213,8 +213,10 @@ impl Shared {
         if !self.copies_context {
             return Ok(None);
         }
-        // SAFETY: attached, by `py`; a new reference, or null with an exception set.
-        let context = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent()) }?;
+        // SAFETY: attached, by `py`.
+        let context = unsafe { ffi::PyContext_CopyCurrent() };
+        // SAFETY: a new reference, or null with an exception set.
+        let context = unsafe { Bound::from_owned_ptr_or_err(py, context) }?;
         Ok(Some(context.unbind()))
     }
 
