@@ -159,9 +159,9 @@ impl Mark {
         Self { at_ns, completed, turned_away, process_cpu_ns, totals: totals.unwrap_or_default(), gil }
     }
 
-    /// Tasks that want a worker: what a bounded queue keeps out counts, too. Behind a short queue the
-    /// demand would be out of sight otherwise.
-    fn demand(&self, since: &Self, snapshot: &Snapshot) -> usize {
+    /// Tasks that want a worker: what a bounded queue keeps out counts, too. Behind a short queue
+    /// they would be out of sight.
+    fn waiting(&self, since: &Self, snapshot: &Snapshot) -> usize {
         let turned_away = usize::try_from(self.turned_away - since.turned_away).unwrap_or(usize::MAX);
         (snapshot.queue_length + snapshot.submitters_blocked).saturating_add(turned_away)
     }
@@ -254,7 +254,8 @@ impl Regulator {
             // The first look after a pause: there is nothing yet to compare with.
             let looks = Looks::default();
             let course = Course { looked: mark, guarded: mark, period: mark, looks };
-            let due_ns = self.due_ns(now_ns, &course, readings, mark.demand(&mark, &readings.snapshot), None);
+            let due_ns =
+                self.due_ns(now_ns, &course, readings, mark.waiting(&mark, &readings.snapshot), None);
             self.course = due_ns.is_some().then_some(course);
             return Tick { due_ns, ..Tick::default() };
         };
@@ -278,7 +279,7 @@ impl Regulator {
             let since = std::mem::replace(&mut course.guarded, mark);
             let decision = self.guard.look(&Window {
                 duration_ns: now_ns - since.at_ns,
-                queue_length: mark.demand(&since, &readings.snapshot),
+                queue_length: mark.waiting(&since, &readings.snapshot),
                 completions: mark.completed - since.completed,
                 workers_cpu_ns: difference(mark.totals.cpu_ns, since.totals.cpu_ns),
                 ..window
@@ -318,7 +319,7 @@ impl Regulator {
         let snapshot = &readings.snapshot;
         let look = Look {
             since_ns: mark.at_ns - before.at_ns,
-            queue_length: mark.demand(&before, snapshot),
+            queue_length: mark.waiting(&before, snapshot),
             queue_head_age_ns: snapshot.queue_head_age_ns,
             limit: snapshot.limit,
             cap: snapshot.cap,
@@ -344,12 +345,13 @@ impl Regulator {
         period: &PeriodSums,
     ) {
         let since = std::mem::replace(&mut course.period, mark);
-        window.queue_length = mark.demand(&since, &readings.snapshot);
+        window.queue_length = mark.waiting(&since, &readings.snapshot);
         window.duration_ns = mark.at_ns - since.at_ns;
         window.arrivals = period.arrivals;
         window.completions = period.completions;
         window.beta_mean = period.beta_mean();
         window.wall_ns = period.wall_ns;
+        window.demand = period.demand;
         window.attach_wait_ns = period.attach_wait_ns;
         window.busy_ns = period.busy_ns;
         window.workers_cpu_ns = difference(mark.totals.cpu_ns, since.totals.cpu_ns);
