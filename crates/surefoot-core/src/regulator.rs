@@ -121,6 +121,8 @@ pub struct Regulator {
     shares: ShareSums,
     /// Of the last window with work in it.
     division: Division,
+    /// The last control period.
+    last_window: Option<Window>,
 }
 
 /// What is remembered from tick to tick while the pool has work.
@@ -176,7 +178,13 @@ impl Regulator {
             look_count: 0,
             shares: ShareSums::default(),
             division: Division::default(),
+            last_window: None,
         }
+    }
+
+    /// The last control period; `None` before the first has ended.
+    pub fn last_window(&self) -> Option<&Window> {
+        self.last_window.as_ref()
     }
 
     /// The log.
@@ -264,6 +272,7 @@ impl Regulator {
             self.mean_wall_ns = period.wall_ns.checked_div(period.completions).unwrap_or(self.mean_wall_ns);
             Self::close_window(&mut window, &mut course, mark, period);
             self.divide(&window);
+            self.last_window = Some(window);
             match &mut self.decider {
                 Decider::Native(controller) => {
                     let decision = controller.decide(&window);

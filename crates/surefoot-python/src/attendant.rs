@@ -1,16 +1,18 @@
 //! The one thread of ours that attaches to the interpreter, for what the monitor cannot do.
 //!
-//! The monitor never needs the interpreter, but two errands do: making a `threading.Thread` for a
-//! pool all of whose workers are blocked, and asking a controller that is written in Python. The
-//! attendant is started with the first errand; a process without such errands has no such thread.
+//! The monitor never needs the interpreter, but its errands do: making a `threading.Thread` for a
+//! pool all of whose workers are blocked, and asking a controller that is written in Python; a line in
+//! the log is a third. The attendant is started with the first errand; a process without such errands has no such thread.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, Weak};
 
+use pyo3::prelude::*;
 use surefoot_core::sync::lock_std;
 use surefoot_core::window::Window;
 
 use crate::attach;
+use crate::name::name;
 use crate::placement;
 use crate::shared::Shared;
 
@@ -21,6 +23,8 @@ pub(crate) enum Errand {
     MakeThreads(Weak<Shared>),
     /// Ask the pool's Python controller what it makes of this window.
     Decide(Weak<Shared>, Box<Window>),
+    /// Say this on the logger `surefoot`, at DEBUG.
+    Say(String),
 }
 
 /// The way to the thread.
@@ -64,5 +68,16 @@ fn run(errand: Errand) {
                 pool.ask_controller(py, &window);
             }
         }
+        Errand::Say(text) => say(py, &text),
     });
+}
+
+fn say(py: Python<'_>, text: &str) {
+    let said = py
+        .import("logging")
+        .and_then(|logging| logging.call_method1("getLogger", ("surefoot",)))
+        .and_then(|logger| attach::call_method(&logger, name!(py, "debug"), ("%s", text)));
+    if let Err(error) = said {
+        error.write_unraisable(py, None);
+    }
 }

@@ -10,14 +10,17 @@ use surefoot_core::clock;
 use surefoot_core::controller::{Knee, Paper};
 use surefoot_core::pool::{Bounds, Closed, Pool};
 use surefoot_core::regulator::{Decider, Regulator};
+use surefoot_core::snapshot_file::PoolRecord;
 use surefoot_core::sync::lock_std;
 
 use crate::future::FutureCore;
+use crate::join::PoolId;
 use crate::name::name;
 use crate::placement::Keeper;
 use crate::records;
 use crate::sensors::gil;
 use crate::shared::{Item, Refusal, Shared, Why};
+use crate::snapshot_file::{self, OwnRecord};
 use crate::standard::Standard;
 use crate::task::Task;
 use crate::work_queue::WorkQueue;
@@ -136,10 +139,11 @@ enum Choice {
 impl PoolCore {
     /// Makes a pool without workers.
     #[new]
-    #[pyo3(signature = (*, maker, executor, initializer, min_workers, limit, cap, controller, interval_ns, idle_timeout_ns, keep_on_one_core))]
+    #[pyo3(signature = (*, name, maker, executor, initializer, min_workers, limit, cap, controller, interval_ns, idle_timeout_ns, keep_on_one_core))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only, and called from one place")]
     fn new(
         py: Python<'_>,
+        name: String,
         maker: Py<PyAny>,
         executor: Py<PyAny>,
         initializer: Option<(Py<PyAny>, Py<PyAny>)>,
@@ -151,6 +155,10 @@ impl PoolCore {
         idle_timeout_ns: Option<u64>,
         keep_on_one_core: bool,
     ) -> PyResult<Self> {
+        let controller_name = match &controller {
+            Choice::Paper(_) => "paper".to_owned(),
+            Choice::Named(name) => name.clone(),
+        };
         let decider = match controller {
             Choice::Paper((beta_threshold, step_up, step_down)) => {
                 Some(Decider::Native(Box::new(Paper { beta_threshold, step_up, step_down })))
@@ -168,7 +176,18 @@ impl PoolCore {
         let regulator = decider.map(|decider| Regulator::new(decider, interval_ns, min_workers));
         let pool = Pool::new(Bounds { min_workers, limit, cap });
         let keeper = keep_on_one_core.then(Keeper::new);
-        let shared = Shared::new(pool, idle_timeout_ns, maker, executor, initializer, regulator, keeper);
+        let id = PoolId::next();
+        let record = PoolRecord {
+            pool: id.number(),
+            name,
+            controller: controller_name,
+            interval_ns: if regulator.is_some() { interval_ns } else { 0 },
+            min_workers: u32::try_from(min_workers).unwrap_or(u32::MAX),
+            ..PoolRecord::default()
+        };
+        let record = OwnRecord::new(record, snapshot_file::prepare(py));
+        let shared =
+            Shared::new(id, pool, idle_timeout_ns, maker, executor, initializer, regulator, keeper, record);
         Ok(Self { shared })
     }
 
