@@ -1,0 +1,60 @@
+//! The last decisions and their reasons, the newest first.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+use surefoot_core::snapshot_file::DecisionRecord;
+
+use super::{Theme, figures, rule};
+use crate::top::history::Course;
+
+/// Columns before the reason.
+const FIXED: usize = 32;
+
+/// The heading and three lines.
+pub(super) const LEAST_HEIGHT: u16 = 4;
+
+pub(super) fn draw(course: &Course, now_ns: u64, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    if area.height == 0 {
+        return;
+    }
+    let bold = Style::new().add_modifier(Modifier::BOLD);
+    let below = rule(Line::from(Span::styled("last decisions", bold)), theme, area, buffer);
+    let decisions = &course.record.decisions;
+    if decisions.is_empty() {
+        let why = if course.record.controller == "fixed" {
+            "  none: the limit of this pool is fixed"
+        } else {
+            "  none yet"
+        };
+        Line::styled(why, theme.quiet()).render(below, buffer);
+    }
+    for (decision, row) in decisions.iter().rev().zip(below.rows()) {
+        line(decision, now_ns, theme, usize::from(row.width)).render(row, buffer);
+    }
+}
+
+fn line(decision: &DecisionRecord, now_ns: u64, theme: Theme, width: usize) -> Line<'static> {
+    let ago = figures::time(now_ns.saturating_sub(decision.at_ns));
+    let (before, limit) = (decision.limit_before, decision.limit);
+    let (what, style) = if let Some(veto) = decision.veto {
+        (format!("{limit} veto {}", veto.name()), theme.colour(Color::Yellow))
+    } else {
+        let colour = if limit > before { Color::Green } else { Color::Cyan };
+        (format!("{before} {} {limit}", theme.pick("→", "->")), theme.colour(colour))
+    };
+    let times = if decision.times > 1 {
+        let since = figures::time(now_ns.saturating_sub(decision.first_at_ns));
+        format!(" ({} times in {since})", figures::count(u64::from(decision.times)))
+    } else {
+        String::new()
+    };
+    let reason = figures::cut(&(decision.reason.clone() + &times), width.saturating_sub(FIXED), theme);
+    Line::from(vec![
+        Span::styled(format!("  {ago:>7} ago "), theme.quiet()),
+        Span::styled(format!("{} ", figures::left(&format!(" {what}"), 17, theme)), style),
+        Span::raw(reason),
+    ])
+}
