@@ -59,6 +59,7 @@ pub(crate) struct Shared {
     is_watched: AtomicBool,
     /// Its place in the snapshot file.
     record: OwnRecord,
+    farewell: Arc<Farewell>,
     /// For a pool whose workers may be kept on one core.
     pub(crate) keeper: Option<Arc<Keeper>>,
 }
@@ -78,7 +79,8 @@ impl Shared {
     ) -> Arc<Self> {
         let regulator = regulator.map(Mutex::new);
         let (meter, is_watched) = (Mutex::default(), AtomicBool::new(false));
-        let shared = Arc::new(Self {
+        let farewell = |weak: &Weak<Self>| Farewell { pool: weak.clone(), is_set: AtomicBool::new(false) };
+        let shared = Arc::new_cyclic(|weak| Self {
             id,
             pool,
             idle_timeout_ns,
@@ -90,6 +92,7 @@ impl Shared {
             meter,
             is_watched,
             record,
+            farewell: Arc::new(farewell(weak)),
             keeper,
         });
         if let Some(keeper) = &shared.keeper {
@@ -225,9 +228,13 @@ impl Shared {
         }
     }
 
-    /// Writes the pool's record, if it is due.
+    /// Writes the pool's record, if it is due. That the pool rests is written in any case, if need be
+    /// later: a pool may come to rest hundreds of times a second.
     fn publish(&self, now_ns: u64, rests: bool) {
-        if !self.record.is_due(now_ns, rests) {
+        if !self.record.is_due(now_ns) {
+            if rests && let Some(due_ns) = self.record.farewell_ns() {
+                self.farewell.set(due_ns);
+            }
             return;
         }
         let (snapshot, spectra) = self.pool.vitals_and_spectra(now_ns);
@@ -346,6 +353,35 @@ impl Shared {
             return None;
         }
         Some(self.first_due_ns(now_ns))
+    }
+}
+
+/// Writes into the snapshot file that a pool has come to rest, if it still rests when the time has come.
+#[derive(Debug)]
+struct Farewell {
+    pool: Weak<Shared>,
+    is_set: AtomicBool,
+}
+
+impl Farewell {
+    /// Relaxed: the monitor alone sets it and takes it back.
+    fn set(self: &Arc<Self>, due_ns: u64) {
+        if !self.is_set.swap(true, Ordering::Relaxed) {
+            let weak: Weak<Self> = Arc::downgrade(self);
+            let is_watched = process::watch(weak, due_ns).is_ok();
+            self.is_set.store(is_watched, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Watched for Farewell {
+    fn tick(self: Arc<Self>, now_ns: u64) -> Option<u64> {
+        self.is_set.store(false, Ordering::Relaxed);
+        let pool = self.pool.upgrade()?;
+        if !pool.is_watched.load(Ordering::Relaxed) && pool.pool.is_idle() {
+            pool.publish(now_ns, true);
+        }
+        None
     }
 }
 

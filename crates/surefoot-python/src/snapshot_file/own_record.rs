@@ -72,8 +72,8 @@ impl OwnRecord {
         self.due_ns.load(Ordering::Relaxed).max(now_ns + MOMENT_NS)
     }
 
-    /// Whether to [`write`](Self::write) now; a pool that comes to rest is written at once.
-    pub(crate) fn is_due(&self, now_ns: u64, rests: bool) -> bool {
+    /// Whether to [`write`](Self::write) now.
+    pub(crate) fn is_due(&self, now_ns: u64) -> bool {
         if !self.is_wanted {
             return false;
         }
@@ -84,7 +84,13 @@ impl OwnRecord {
             self.due_ns.store(now_ns + MOMENT_NS, Ordering::Relaxed);
             return false;
         }
-        now_ns >= due_ns || (rests && due_ns != u64::MAX && lock_std(&self.state).place.is_some())
+        now_ns >= due_ns
+    }
+
+    /// When to write that the pool rests, if that cannot be now; `None` if nothing is shown of it.
+    pub(crate) fn farewell_ns(&self) -> Option<u64> {
+        let is_shown = self.is_wanted && lock_std(&self.state).place.is_some();
+        is_shown.then(|| self.due_ns.load(Ordering::Relaxed))
     }
 
     /// Writes the record.
