@@ -378,9 +378,11 @@ def screen(tmp_path, folder):
     def show(*arguments, **env):
         command = [sys.executable, "-m", "surefoot", "top", *arguments, "--interval-s", "0.1"]
         env = {"LC_ALL": "C.UTF-8", "SUREFOOT_RUNTIME_DIR": str(folder), **env}
-        # The command after it shows whether the terminal was given back as it was.
-        shell = ["sh", "-c", '"$@"; code=$?; stty -a | tr ";" "\\n" | grep -w -e icanon; exit $code', "sh"]
+        # The command after it notes whether the terminal was given back as it was.
+        note = tmp_path / f"stty-{len(opened)}"
+        shell = ["sh", "-c", '"$@"; code=$?; stty -a >"$0"; exit $code', note]
         opened.append(Tmux(tmp_path / f"tmux-{len(opened)}", *shell, *command, **env))
+        opened[-1].note = note
         return opened[-1]
 
     yield show
@@ -391,8 +393,9 @@ def screen(tmp_path, folder):
 def given_back(terminal, code):
     eventually(lambda: terminal.status() is not None, "the end of surefoot top")
     assert terminal.status() == code, terminal.screen()
-    assert " icanon" in " " + terminal.screen(), "the terminal reads lines again"
-    assert "-icanon" not in terminal.screen()
+    settings = terminal.note.read_text(encoding="utf-8").split()
+    assert {"icanon", "echo", "isig"} <= set(settings), "the terminal reads lines again"
+    assert "requests" not in terminal.screen(), "what was on the screen is gone"
 
 
 def test_the_screen_shows_pools_and_obeys_keys(folder, screen):

@@ -2,12 +2,14 @@
 
 use std::io::{self, Stdout};
 use std::panic;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossterm::cursor;
 use crossterm::event::{self, Event, KeyEventKind};
 use crossterm::execute;
-use crossterm::terminal::{self, EnterAlternateScreen, LeaveAlternateScreen};
+use crossterm::terminal::{self, Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
@@ -26,19 +28,20 @@ type PanicHook = Box<dyn Fn(&panic::PanicHookInfo<'_>) + Sync + Send>;
 struct Screen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
     /// Of whoever called us; never empty but while it is put back.
-    former_hook: Option<std::sync::Arc<PanicHook>>,
+    former_hook: Option<Arc<PanicHook>>,
 }
 
 impl Screen {
     fn take() -> io::Result<Self> {
         terminal::enable_raw_mode()?;
         // From here on whatever fails must give the terminal back.
+        IS_TAKEN.store(true, Ordering::Relaxed);
         let taken = execute!(io::stdout(), EnterAlternateScreen, cursor::Hide)
             .and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
         match taken {
             Ok(terminal) => {
-                let former: std::sync::Arc<PanicHook> = std::sync::Arc::new(panic::take_hook());
-                let next = std::sync::Arc::clone(&former);
+                let former: Arc<PanicHook> = Arc::new(panic::take_hook());
+                let next = Arc::clone(&former);
                 // What a panic says belongs on the ordinary screen.
                 panic::set_hook(Box::new(move |info| {
                     give_back();
@@ -67,9 +70,18 @@ impl Drop for Screen {
     }
 }
 
-/// Nothing can be done about a failure: the terminal is gone.
+/// Whether the terminal is in our hands.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Does it once, whoever comes first: a panic's message is not to be wiped out. Nothing can be done about a
+/// failure: then the terminal is gone.
 fn give_back() {
-    let _ = execute!(io::stdout(), LeaveAlternateScreen, cursor::Show);
+    // Relaxed: one thread takes and gives.
+    if !IS_TAKEN.swap(false, Ordering::Relaxed) {
+        return;
+    }
+    // Cleared first: where the size has changed meanwhile, tmux leaves parts of it on the ordinary screen.
+    let _ = execute!(io::stdout(), Clear(ClearType::All), LeaveAlternateScreen, cursor::Show);
     let _ = terminal::disable_raw_mode();
 }
 

@@ -31,12 +31,17 @@ pub(super) fn draw(course: &Course, now_ns: u64, theme: Theme, area: Rect, buffe
         };
         Line::styled(why, theme.quiet()).render(below, buffer);
     }
-    for (decision, row) in decisions.iter().rev().zip(below.rows()) {
-        line(decision, now_ns, theme, usize::from(row.width)).render(row, buffer);
+    let mut rows = below.rows();
+    for decision in decisions.iter().rev() {
+        for line in lines(decision, now_ns, theme, usize::from(below.width)) {
+            let Some(row) = rows.next() else { return };
+            line.render(row, buffer);
+        }
     }
 }
 
-fn line(decision: &DecisionRecord, now_ns: u64, theme: Theme, width: usize) -> Line<'static> {
+/// One line, or two for a reason that needs them.
+fn lines(decision: &DecisionRecord, now_ns: u64, theme: Theme, width: usize) -> Vec<Line<'static>> {
     let ago = figures::time(now_ns.saturating_sub(decision.at_ns));
     let (before, limit) = (decision.limit_before, decision.limit);
     let (what, style) = if let Some(veto) = decision.veto {
@@ -51,10 +56,16 @@ fn line(decision: &DecisionRecord, now_ns: u64, theme: Theme, width: usize) -> L
     } else {
         String::new()
     };
-    let reason = figures::cut(&(decision.reason.clone() + &times), width.saturating_sub(FIXED), theme);
-    Line::from(vec![
+    let reason = decision.reason.clone() + &times;
+    let room = width.saturating_sub(FIXED);
+    let (first, rest) = figures::wrap(&reason, room);
+    let mut lines = vec![Line::from(vec![
         Span::styled(format!("  {ago:>7} ago "), theme.quiet()),
         Span::styled(format!("{} ", figures::left(&format!(" {what}"), 17, theme)), style),
-        Span::raw(reason),
-    ])
+        Span::raw(figures::cut(first, room, theme)),
+    ])];
+    if !rest.is_empty() {
+        lines.push(Line::from(" ".repeat(FIXED) + &figures::cut(rest, room, theme)));
+    }
+    lines
 }

@@ -68,6 +68,17 @@ pub(super) fn cut(text: &str, width: usize, theme: Theme) -> String {
     if width > 0 { kept + mark } else { kept }
 }
 
+/// A text in two parts, parted at the last space that lets the first fit into a width; the second is empty if
+/// all of it fits, or if there is no such space.
+pub(super) fn wrap(text: &str, width: usize) -> (&str, &str) {
+    if Span::raw(text).width() <= width {
+        return (text, "");
+    }
+    let spaces = text.match_indices(' ').map(|(at, _)| at);
+    let fitting = spaces.take_while(|at| Span::raw(&text[..*at]).width() <= width);
+    fitting.last().map_or((text, ""), |at| (&text[..at], &text[at + 1..]))
+}
+
 /// A text in a column of this width, with its letters at the left.
 pub(super) fn left(text: &str, width: usize, theme: Theme) -> String {
     let text = cut(text, width, theme);
@@ -114,5 +125,12 @@ mod tests {
         assert_eq!(left("人人人", 4, theme), "人… ");
         assert_eq!(left("ab", 4, theme), "ab  ");
         assert_eq!(cut("ab", 0, theme), "");
+    }
+
+    #[test]
+    fn texts_are_parted_at_spaces() {
+        assert_eq!(wrap("one two three", 7), ("one two", "three"));
+        assert_eq!(wrap("one two three", 13), ("one two three", ""));
+        assert_eq!(wrap("one two three", 2), ("one two three", ""));
     }
 }
