@@ -23,6 +23,7 @@ __all__ = [
     "announce_child",
     "configure",
     "default_cap",
+    "end_snapshot",
     "gil_look_cost_ns",
     "gil_observe",
     "gil_reading",
@@ -48,6 +49,7 @@ def configure(
     worker_context: object | None,
 ) -> None: ...
 def default_cap() -> tuple[int, str]: ...
+def end_snapshot(at_once: bool) -> None: ...
 def gil_look_cost_ns(rounds: int) -> float: ...
 def gil_observe(seconds: float, interval_s: float, thread_ids: list[int]) -> dict[str, float]: ...
 def gil_reading() -> dict[str, Any]: ...
@@ -92,6 +94,7 @@ class Pool:
     def __new__(
         cls,
         *,
+        name: str,
         maker: object,
         executor: Callable[[], object],
         initializer: tuple[Callable[..., object], Any] | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import itertools
 import logging
@@ -161,6 +162,7 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         idle_timeout_s = options.idle_timeout_s
         self.__maker = ThreadMaker(prefix)
         self.__pool = _core.Pool(
+            name=prefix,
             maker=self.__maker,
             executor=weakref.ref(self),
             initializer=None if initializer is None else (initializer, self._initargs),
@@ -350,6 +352,7 @@ def _close_all() -> None:
         pool = executor.__dict__.get(_POOL)
         if pool is not None:
             pool.close("exit")
+    _core.end_snapshot(False)
 
 
 def _renew_all() -> None:
@@ -376,5 +379,7 @@ _core.configure(
 )
 # These run in reverse order, so ours comes before the standard library's, which joins the workers.
 threading._register_atexit(_close_all)  # type: ignore[attr-defined]
+# After the workers have been joined.
+atexit.register(_core.end_snapshot, True)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_all)

@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 
 use crate::sample::{Outcome, Sample};
 use crate::share::{Division, ShareSums};
+use crate::spectrum::Spectrum;
 
 /// Shortest time told apart. A sample below it is a no-op, whatever its exact length.
 const LOW_NS: u64 = 128;
@@ -64,6 +65,16 @@ struct Histograms {
     attach_wait: Histogram<u32>,
     wall: Histogram<u32>,
     cpu: Histogram<u32>,
+    spectra: Spectra,
+}
+
+/// Coarse distributions of the whole life, for those who look several times a second.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Spectra {
+    /// Times from submission to a worker.
+    pub queued: Spectrum,
+    /// Times from start to end of the call.
+    pub wall: Spectrum,
 }
 
 /// Sums over the current control period.
@@ -236,6 +247,8 @@ impl Ledger {
         histograms.queued.saturating_record(sample.queued_ns);
         histograms.attach_wait.saturating_record(sample.attach_wait_ns);
         histograms.wall.saturating_record(sample.wall_ns);
+        histograms.spectra.queued.add(sample.queued_ns);
+        histograms.spectra.wall.add(sample.wall_ns);
         if let Some(cpu_ns) = sample.cpu_ns {
             histograms.cpu.saturating_record(cpu_ns);
         }
@@ -280,6 +293,11 @@ impl Ledger {
         self.division = division;
     }
 
+    /// The coarse distributions.
+    pub fn spectra(&self) -> Spectra {
+        self.histograms.as_deref().map_or_else(Spectra::default, |histograms| histograms.spectra)
+    }
+
     /// Times from submission to a worker.
     pub fn queued(&self) -> Option<Percentiles> {
         self.percentiles(|histograms| &histograms.queued)
@@ -316,7 +334,7 @@ impl Histograms {
             Histogram::new_with_bounds(LOW_NS, HIGH_NS, SIGNIFICANT_DIGITS)
                 .expect("the bounds are constants that the histogram accepts")
         };
-        Self { queued: new(), attach_wait: new(), wall: new(), cpu: new() }
+        Self { queued: new(), attach_wait: new(), wall: new(), cpu: new(), spectra: Spectra::default() }
     }
 }
 

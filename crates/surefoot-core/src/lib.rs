@@ -36,6 +36,8 @@ pub mod share;
 #[cfg(not(surefoot_loom))]
 pub mod sim;
 pub mod snapshot;
+pub mod snapshot_file;
+pub mod spectrum;
 pub mod spin;
 pub mod starvation;
 pub mod sync;

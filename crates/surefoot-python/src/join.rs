@@ -27,6 +27,11 @@ impl PoolId {
         static LAST: AtomicU32 = AtomicU32::new(0);
         Self(LAST.fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1))
     }
+
+    /// The number, as snapshot files have it.
+    pub(crate) fn number(self) -> u64 {
+        u64::from(self.0)
+    }
 }
 
 /// Whether the calling thread is a worker of the pool.

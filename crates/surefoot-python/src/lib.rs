@@ -20,6 +20,7 @@ mod process;
 mod records;
 mod sensors;
 mod shared;
+mod snapshot_file;
 mod standard;
 mod submit;
 mod task;
@@ -47,6 +48,8 @@ mod _core {
     use super::sensors::python::{
         gil_look_cost_ns, gil_observe, gil_reading, gil_wait_oracle, sensors_report, thread_census,
     };
+    #[pymodule_export]
+    use super::snapshot_file::end_snapshot;
     #[pymodule_export]
     use super::standard::configure;
     #[pymodule_export]

@@ -7,10 +7,10 @@ mod state;
 #[cfg(all(test, not(surefoot_loom)))]
 mod tests;
 
-use crate::ledger::{FunctionSums, PeriodSums};
+use crate::ledger::{FunctionSums, PeriodSums, Spectra};
 use crate::parker::Parker;
 use crate::sample::{Outcome, Sample};
-use crate::share::Division;
+use crate::share::{Division, ShareSums};
 use crate::snapshot::Snapshot;
 use crate::sync::{Arc, Mutex, MutexGuard, lock};
 pub use room::{Block, Refused, Rejected, Ticket};
@@ -377,6 +377,20 @@ impl<T> Pool<T> {
     pub fn snapshot_by_function(&self, now_ns: u64) -> (Snapshot, Vec<FunctionSums>) {
         let state = self.lock();
         (state.snapshot(now_ns), state.ledger.functions().to_vec())
+    }
+
+    /// One consistent reading with the coarse distributions in place of the percentiles: it costs a
+    /// copy of a kilobyte.
+    pub fn vitals_and_spectra(&self, now_ns: u64) -> (Snapshot, Spectra) {
+        let state = self.lock();
+        (state.vitals(now_ns), state.ledger.spectra())
+    }
+
+    /// Where the time of all tasks went, task by task.
+    pub fn task_shares(&self) -> ShareSums {
+        let mut sums = ShareSums::default();
+        self.lock().ledger.functions().iter().for_each(|function| sums.add(&function.shares));
+        sums
     }
 
     /// Sets how what is not measured of each task is divided from now on.
