@@ -6,6 +6,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from surefoot import registry
 from surefoot.options import Options
 from surefoot.records import Decision, PoolStats
 
@@ -64,6 +65,7 @@ class StandardThreadPoolExecutor(ThreadPoolExecutor):
         """
         _, rest = Options.split(max_workers, options)
         super().__init__(max_workers, thread_name_prefix, initializer, initargs, **rest)
+        registry.register(self)
 
     def stats(self) -> PoolStats:
         """Return what the standard pool shows; what it does not measure is 0 or ``None``."""

@@ -111,6 +111,21 @@ pub struct ShareSums {
     is_sampled: bool,
 }
 
+/// Worker time by where it went, for counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Parts {
+    /// On a core.
+    pub cpu_ns: f64,
+    /// Runnable without a core.
+    pub runqueue_ns: f64,
+    /// Waiting for the interpreter.
+    pub gil_ns: f64,
+    /// Blocked otherwise.
+    pub io_ns: f64,
+    /// Blocked, and nobody can tell in which of the two.
+    pub unsplit_ns: f64,
+}
+
 impl ShareSums {
     /// The sums of one window; `None` if the workers' CPU time is not known, or nobody worked.
     pub fn of_window(window: &Window) -> Option<Self> {
@@ -200,6 +215,19 @@ impl ShareSums {
         }
         self.misplaced_ns += division.error * self.unsplit_ns;
         (self.unsplit_ns, self.gil_least_ns, self.gil_most_ns) = (0.0, 0.0, 0.0);
+    }
+
+    /// The sums themselves. As long as tasks are added and nothing else, none of the first four
+    /// ever falls.
+    pub fn parts(&self) -> Parts {
+        let known_ns = self.cpu_ns + self.runqueue_ns + self.gil_ns + self.unsplit_ns;
+        Parts {
+            cpu_ns: self.cpu_ns,
+            runqueue_ns: self.runqueue_ns,
+            gil_ns: self.gil_ns,
+            io_ns: (self.total_ns - known_ns).max(0.0),
+            unsplit_ns: self.unsplit_ns,
+        }
     }
 
     /// Worker time summed.

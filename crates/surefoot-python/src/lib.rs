@@ -3,6 +3,7 @@
 //! The only crate that names `PyO3`. A reader starts at [`executor`] (submission), goes on with
 //! [`worker`] (the loop) and [`future`]; [`attach`] is the only file that attaches or detaches.
 
+mod account;
 mod attach;
 mod attendant;
 mod capacity;

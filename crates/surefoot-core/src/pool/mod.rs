@@ -6,10 +6,11 @@ mod state;
 #[cfg(all(test, not(surefoot_loom)))]
 mod tests;
 
+use crate::distribution::Times;
 use crate::ledger::{FunctionSums, PeriodSums};
 use crate::parker::Parker;
 use crate::sample::{Outcome, Sample};
-use crate::share::Division;
+use crate::share::{Division, ShareSums};
 use crate::snapshot::Snapshot;
 use crate::sync::{Arc, Mutex, MutexGuard, lock};
 use state::{Phase, Queued, State};
@@ -364,6 +365,12 @@ impl<T> Pool<T> {
     pub fn snapshot_by_function(&self, now_ns: u64) -> (Snapshot, Vec<FunctionSums>) {
         let state = self.lock();
         (state.snapshot(now_ns), state.ledger.functions().to_vec())
+    }
+
+    /// One consistent reading for metrics: vitals, distributions, worker time.
+    pub fn account(&self, now_ns: u64) -> (Snapshot, Option<Times>, ShareSums) {
+        let state = self.lock();
+        (state.vitals(now_ns), state.ledger.times(), state.ledger.shares())
     }
 
     /// Sets how what is not measured of each task is divided from now on.
