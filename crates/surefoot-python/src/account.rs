@@ -1,14 +1,64 @@
 //! Hands a pool's numbers for metrics to Python, where `surefoot.exporters` adds them up by name.
 
+use std::sync::{Arc, Mutex};
+
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use surefoot_core::clock;
 use surefoot_core::decision::Log;
 use surefoot_core::distribution::{Distribution, Distributions};
+use surefoot_core::pool::Pool;
+use surefoot_core::regulator::Regulator;
 use surefoot_core::share::Parts;
 use surefoot_core::snapshot::Snapshot;
+use surefoot_core::sync::lock_std;
+
+use crate::shared::{Item, Shared};
+
+/// The numbers of one pool. It keeps nothing of the program's alive: no executor, no thread, no
+/// initializer; tasks only as long as they wait.
+#[pyclass(frozen, module = "surefoot._core")]
+#[derive(Debug)]
+pub(crate) struct Account {
+    pool: Arc<Pool<Item>>,
+    regulator: Option<Arc<Mutex<Regulator>>>,
+}
+
+impl Account {
+    pub(crate) fn of(shared: &Shared) -> Self {
+        Self { pool: Arc::clone(&shared.pool), regulator: shared.regulator.clone() }
+    }
+}
+
+#[pymethods]
+impl Account {
+    /// Two accounts of one pool are equal.
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        other.cast::<Self>().is_ok_and(|other| Arc::ptr_eq(&self.pool, &other.get().pool))
+    }
+
+    fn __hash__(&self) -> usize {
+        Arc::as_ptr(&self.pool).addr()
+    }
+
+    /// Whether nothing in it can change any more.
+    #[getter]
+    fn has_ended(&self) -> bool {
+        self.pool.closed().is_some() && self.pool.workers_live() == 0 && self.pool.is_idle()
+    }
+
+    /// What metrics are made of, with distributions over these bounds.
+    #[expect(clippy::needless_pass_by_value, reason = "a Python function is handed what it is called with")]
+    fn read<'py>(&self, py: Python<'py>, bounds_ns: Vec<u64>) -> PyResult<Bound<'py, PyDict>> {
+        let (vitals, times, shares) = self.pool.account(clock::now_ns());
+        let log = self.regulator.as_ref().map(|regulator| lock_std(regulator).log().clone());
+        let times = times.map(|times| times.over(&bounds_ns));
+        fields(py, &vitals, times.as_ref(), &shares.parts(), log.as_ref())
+    }
+}
 
 /// The fields of `surefoot.exporters.account.Account`; what counts up is keyed by its labels.
-pub(crate) fn fields<'py>(
+fn fields<'py>(
     py: Python<'py>,
     vitals: &Snapshot,
     times: Option<&Distributions>,

@@ -12,7 +12,7 @@ use surefoot_core::pool::{Bounds, Closed, Pool};
 use surefoot_core::regulator::{Decider, Regulator};
 use surefoot_core::sync::lock_std;
 
-use crate::account;
+use crate::account::Account;
 use crate::future::FutureCore;
 use crate::name::name;
 use crate::placement::Keeper;
@@ -260,14 +260,9 @@ impl PoolCore {
         records::stats(py, &snapshot, &functions, regulator)
     }
 
-    /// What metrics are made of: numbers that do not fall unless they are of this moment, and
-    /// distributions over these bounds.
-    #[expect(clippy::needless_pass_by_value, reason = "a Python function is handed what it is called with")]
-    fn account<'py>(&self, py: Python<'py>, bounds_ns: Vec<u64>) -> PyResult<Bound<'py, PyDict>> {
-        let (vitals, times, shares) = self.shared.pool.account(clock::now_ns());
-        let log = self.shared.regulator.as_ref().map(|regulator| lock_std(regulator).log().clone());
-        let times = times.map(|times| times.over(&bounds_ns));
-        account::fields(py, &vitals, times.as_ref(), &shares.parts(), log.as_ref())
+    /// The pool's numbers, for exporters.
+    fn account(&self) -> Account {
+        Account::of(&self.shared)
     }
 
     /// The log, as the fields of `Decision`.

@@ -31,6 +31,8 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use super::account::Account;
+    #[pymodule_export]
     use super::capacity::default_cap;
     #[pymodule_export]
     use super::command_line::run_cli;

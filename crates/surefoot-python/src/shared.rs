@@ -42,7 +42,8 @@ pub(crate) enum Item {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) id: PoolId,
-    pub(crate) pool: Pool<Item>,
+    /// Shared with accounts, which outlive the rest.
+    pub(crate) pool: Arc<Pool<Item>>,
     pub(crate) idle_timeout_ns: Option<u64>,
     /// `surefoot.threads.ThreadMaker`; it does not know the executor.
     pub(crate) maker: Py<PyAny>,
@@ -50,7 +51,7 @@ pub(crate) struct Shared {
     pub(crate) executor: Py<PyAny>,
     pub(crate) initializer: Option<(Py<PyAny>, Py<PyAny>)>,
     /// `None` for a pool whose limit is constant: nobody need look after it.
-    pub(crate) regulator: Option<Mutex<Regulator>>,
+    pub(crate) regulator: Option<Arc<Mutex<Regulator>>>,
     pub(crate) functions: Functions,
     /// The monitor's.
     meter: Mutex<WorkerMeter>,
@@ -69,11 +70,11 @@ impl Shared {
         regulator: Option<Regulator>,
         keeper: Option<Arc<Keeper>>,
     ) -> Arc<Self> {
-        let regulator = regulator.map(Mutex::new);
+        let regulator = regulator.map(|regulator| Arc::new(Mutex::new(regulator)));
         let (meter, is_watched) = (Mutex::default(), AtomicBool::new(false));
         let shared = Arc::new(Self {
             id: PoolId::next(),
-            pool,
+            pool: Arc::new(pool),
             idle_timeout_ns,
             maker,
             executor,

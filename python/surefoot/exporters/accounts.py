@@ -1,7 +1,7 @@
 """Keeps the accounts of all pools by name, so that no count falls when a pool goes.
 
-A pool is known here by its native half, which outlives the executor until the last task has ended. Then its
-counts are added to those of its name, and it is let go.
+A pool is known here by its native account, which keeps nothing of the program's alive. When its last task has
+ended, its counts are added to those of its name, and it is let go.
 """
 
 from __future__ import annotations
@@ -67,14 +67,14 @@ class Accounts:
 
     def follow(self, prefix: str, pool: Any) -> None:
         """Count a pool from now on; takes no lock that it would wait for."""
-        self._opened.append((os.getpid(), prefix, pool))
+        self._opened.append((os.getpid(), prefix, pool.account()))
         # In a forked child that has not called `_renew` yet, the pools followed are the parent's.
         is_ours = self._pid == os.getpid()
         if len(self._opened) >= _SWEEP_AFTER and is_ours and self._lock.acquire(blocking=False):
             try:
                 self._take_in()
-                for followed in [followed for followed in self._followed if _has_ended(followed)]:
-                    self._settle(followed, followed.account(BOUNDS_NS))
+                for pool in [pool for pool in self._followed if pool.has_ended]:
+                    self._settle(pool, pool.read(BOUNDS_NS))
             finally:
                 self._lock.release()
 
@@ -83,7 +83,7 @@ class Accounts:
         with self._lock:
             self._take_in()
             # Whether it has ended is asked first: a task that ends in between is then read again.
-            readings = [(pool, _has_ended(pool), pool.account(BOUNDS_NS)) for pool in self._followed]
+            readings = [(pool, pool.has_ended, pool.read(BOUNDS_NS)) for pool in self._followed]
             for pool, has_ended, fields in readings:
                 if has_ended:
                     self._settle(pool, fields)
@@ -106,6 +106,7 @@ class Accounts:
                 _left_behind.append(opened)
                 continue
             _, prefix, pool = opened
+            # One that was made while these accounts were is announced twice.
             self._followed.setdefault(pool, self._name(prefix))
 
     def _settle(self, pool: Any, fields: dict[str, Any]) -> None:
@@ -130,11 +131,6 @@ class Accounts:
         if name not in self._names and len(self._names) < NAMES_MAX:
             self._names.add(name)
         return name if name in self._names else OTHERS
-
-
-def _has_ended(pool: Any) -> bool:
-    """Whether nothing can change any more."""
-    return pool.is_closed and pool.workers_live == 0 and pool.work_queue().empty()
 
 
 shared = Accounts()
