@@ -19,8 +19,7 @@ from bench.environment import ROOT
 from surefoot.workloads.spin import iterations_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator, Sequence
 
     from bench.records import Sample
 
@@ -68,7 +67,9 @@ def environment() -> Iterator[dict[str, str]]:
         waiting.communicate()
 
 
-def run(contender: str, serve: Any, load: str, environ: dict[str, str], lengths: Lengths) -> dict[str, Outcome]:
+def run(
+    contender: str, serve: Any, load: str, environ: dict[str, str], lengths: Lengths
+) -> dict[str, Outcome]:
     """Load a fresh server with each case, each in a server of its own: no case learns from the other."""
     outcomes = {}
     for case in CASES:
@@ -99,7 +100,9 @@ def verdicts(contest: Contest, samples: Sequence[Sample]) -> str:
 def main(name: str, text: str, serve: Any, load: str, argv: Sequence[str] | None = None) -> int:
     """Run, print tables and bars; return 0 however the bars turned out."""
     parser = argparse.ArgumentParser(
-        prog=f"python -m bench.adoption.{name}", description=text, formatter_class=argparse.RawTextHelpFormatter
+        prog=f"python -m bench.adoption.{name}",
+        description=text,
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument("--quick", action="store_true", help="fewer sizes, shorter, two rounds")
     parser.add_argument("--only", help="one contender, once: for looking into it")

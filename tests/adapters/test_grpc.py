@@ -94,16 +94,18 @@ def test_maximum_concurrent_rpcs_still_refuses():
         return request
 
     handlers = {"Hold": grpc.unary_unary_rpc_method_handler(hold)}
-    with AdaptiveThreadPoolExecutor(thread_name_prefix="grpc") as executor:
-        with serving(executor, handlers, maximum_concurrent_rpcs=3) as channel:
-            call = channel.unary_unary("/test/Hold")
-            held = [call.future(b"", timeout=HANG_S) for _ in range(3)]
-            eventually(lambda: executor.stats().tasks_running == 3)
-            with pytest.raises(grpc.RpcError) as refused:
-                call(b"", timeout=HANG_S)
-            assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-            gate.set()
-            assert [future.result() for future in held] == [b""] * 3
+    with (
+        AdaptiveThreadPoolExecutor(thread_name_prefix="grpc") as executor,
+        serving(executor, handlers, maximum_concurrent_rpcs=3) as channel,
+    ):
+        call = channel.unary_unary("/test/Hold")
+        held = [call.future(b"", timeout=HANG_S) for _ in range(3)]
+        eventually(lambda: executor.stats().tasks_running == 3)
+        with pytest.raises(grpc.RpcError) as refused:
+            call(b"", timeout=HANG_S)
+        assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        gate.set()
+        assert [future.result() for future in held] == [b""] * 3
 
 
 def test_a_method_may_have_a_pool_of_its_own():

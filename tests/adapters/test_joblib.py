@@ -76,10 +76,12 @@ def test_tasks_run_in_our_threads_and_at_once():
 
 
 def test_with_minus_one_surefoot_finds_the_size():
-    """Everything that joblib lets go ahead runs at once if it blocks, beyond the number that joblib is told."""
+    """Everything that joblib lets go ahead runs at once if it blocks: more than the number it is told."""
     ahead = 2 * standard_default()
     barrier = threading.Barrier(ahead)
-    assert sorted(Parallel(n_jobs=-1)(delayed(barrier.wait)(HANG_S) for _ in range(ahead))) == list(range(ahead))
+    assert sorted(Parallel(n_jobs=-1)(delayed(barrier.wait)(HANG_S) for _ in range(ahead))) == list(
+        range(ahead)
+    )
 
 
 def test_effective_n_jobs():

@@ -16,7 +16,9 @@ from patience import HANG_S
 pytest.importorskip("langchain_core", reason="langchain-core is not installed")
 
 pytestmark = [
-    pytest.mark.skipif(os.environ.get("SUREFOOT_TEST_STANDARD_ONLY") == "1", reason="SUREFOOT_TEST_STANDARD_ONLY=1"),
+    pytest.mark.skipif(
+        os.environ.get("SUREFOOT_TEST_STANDARD_ONLY") == "1", reason="SUREFOOT_TEST_STANDARD_ONLY=1"
+    ),
     # LangChain's own, on newer interpreters.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),

@@ -14,11 +14,11 @@ from surefoot import AdaptiveThreadPoolExecutor
 
 pytest.importorskip("opentelemetry.sdk.metrics", reason="opentelemetry-sdk is not installed")
 
-from opentelemetry.sdk.metrics import MeterProvider  # noqa: E402
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader  # noqa: E402
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from surefoot.exporters.accounts import Accounts  # noqa: E402
-from surefoot.exporters.opentelemetry import instrument  # noqa: E402
+from surefoot.exporters.accounts import Accounts
+from surefoot.exporters.opentelemetry import instrument
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("SUREFOOT_TEST_STANDARD_ONLY") == "1", reason="SUREFOOT_TEST_STANDARD_ONLY=1"
@@ -47,7 +47,10 @@ def collect():
 
 
 def value(metrics, name, pool, **attributes):
-    wanted = {"python.thread_pool.name": pool, **{f"python.thread_pool.{key}": text for key, text in attributes.items()}}
+    wanted = {
+        "python.thread_pool.name": pool,
+        **{f"python.thread_pool.{key}": text for key, text in attributes.items()},
+    }
     (point,) = [
         point
         for point in metrics[f"python.thread_pool.{name}"]["data"]["data_points"]
@@ -96,7 +99,12 @@ def test_decisions(collect):
         eventually(lambda: pool.submit(pause.wait, 0.002).result() is False and len(pool.decisions()) > 10)
     metrics = collect()
     up, down = (
-        value(metrics, "decision.count", "ladder", **{"decision.direction": way, "decision.reason": "controller"})
+        value(
+            metrics,
+            "decision.count",
+            "ladder",
+            **{"decision.direction": way, "decision.reason": "controller"},
+        )
         for way in ("up", "down")
     )
     assert up + down > 10

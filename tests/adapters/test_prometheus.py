@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
+import time
 import urllib.request
 from concurrent.futures import wait
 
@@ -16,7 +17,7 @@ from surefoot import AdaptiveThreadPoolExecutor, pools
 
 prometheus = pytest.importorskip("prometheus_client", reason="prometheus-client is not installed")
 
-from prometheus_client import openmetrics, parser  # noqa: E402, F401
+from prometheus_client import parser  # noqa: E402
 from prometheus_client.openmetrics import parser as openmetrics_parser  # noqa: E402
 
 from surefoot.exporters.account import BOUNDS_S  # noqa: E402
@@ -96,8 +97,10 @@ def test_a_scrape_over_http_is_what_happened(registry):
                     assert of(values, f"{family}_count", **name) == 43
                     assert of(values, f"{family}_bucket", le="+Inf", **name) == 43
                     assert of(values, f"{family}_sum", **name) >= 0
-                spent = [of(values, "surefoot_worker_seconds_total", state=state, **name)
-                         for state in ("cpu", "runqueue", "gil", "io")]
+                spent = [
+                    of(values, "surefoot_worker_seconds_total", state=state, **name)
+                    for state in ("cpu", "runqueue", "gil", "io")
+                ]
                 assert all(seconds >= 0 for seconds in spent)
                 assert spent[0] > 0
             gate.set()
@@ -115,7 +118,9 @@ def test_histograms_count_by_length(registry):
         wait([pool.submit(pause.wait, 0.03) for _ in range(8)])
         wait([pool.submit(pow, 2, 2) for _ in range(8)])
     values = samples(registry)
-    at_most = [of(values, "surefoot_task_run_seconds_bucket", le=repr(bound), pool="napper") for bound in BOUNDS_S]
+    at_most = [
+        of(values, "surefoot_task_run_seconds_bucket", le=repr(bound), pool="napper") for bound in BOUNDS_S
+    ]
     assert at_most == sorted(at_most)
     assert at_most[BOUNDS_S.index(0.025)] <= 8, "a nap takes longer than this"
     assert of(values, "surefoot_task_run_seconds_count", pool="napper") == 16
@@ -172,7 +177,11 @@ def test_a_thousand_pools_and_functions_make_few_series(registry):
     names = {dict(key[1:]).get("pool") for key in values} - {None}
     assert len(names) == NAMES_MAX + 1
     assert OTHERS in names
-    done = [value for key, value in values.items() if key[0] == "surefoot_tasks_total" and ("outcome", "done") in key]
+    done = [
+        value
+        for key, value in values.items()
+        if key[0] == "surefoot_tasks_total" and ("outcome", "done") in key
+    ]
     assert sum(done) == 1000, "every task is in some series"
     assert sum(value for key, value in values.items() if key[0] == "surefoot_pools") == len(kept)
     series = len(values)
@@ -240,7 +249,9 @@ def test_scraping_while_pools_come_and_go(registry):
     assert min(made) > 0
     gc.collect()
     # Every task is counted in the end: none was lost between a pool that lived and one that is gone.
-    eventually(lambda: [count(place, samples(registry)) for place in (0, 1)] == [3 * number for number in made])
+    eventually(
+        lambda: [count(place, samples(registry)) for place in (0, 1)] == [3 * number for number in made]
+    )
 
 
 def test_pools_that_nobody_scrapes_are_let_go():
@@ -262,8 +273,6 @@ def test_registering_reads_nothing():
 
 
 def test_the_cost_of_a_scrape_is_small_beside_the_parsers(registry):
-    import time
-
     pools_made = [AdaptiveThreadPoolExecutor(1, f"cost-{number % 50}") for number in range(200)]
     for pool in pools_made:
         pool.submit(pow, 2, 2).result()
@@ -284,7 +293,9 @@ def test_pools_lists_what_lives():
         assert pool in pools()
     assert pool in pools(), "shut down, but still referred to"
     del pool
-    eventually(lambda: gc.collect() is not None and not any(p._thread_name_prefix == "listed" for p in pools()))
+    eventually(
+        lambda: gc.collect() is not None and not any(p._thread_name_prefix == "listed" for p in pools())
+    )
 
 
 PREAMBLE = """

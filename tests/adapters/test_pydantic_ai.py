@@ -15,7 +15,9 @@ from surefoot.capacity import standard_default
 pytest.importorskip("pydantic_ai", reason="pydantic-ai is not installed")
 
 pytestmark = [
-    pytest.mark.skipif(os.environ.get("SUREFOOT_TEST_STANDARD_ONLY") == "1", reason="SUREFOOT_TEST_STANDARD_ONLY=1"),
+    pytest.mark.skipif(
+        os.environ.get("SUREFOOT_TEST_STANDARD_ONLY") == "1", reason="SUREFOOT_TEST_STANDARD_ONLY=1"
+    ),
     # pydantic-ai's own.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]

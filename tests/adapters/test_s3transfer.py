@@ -17,7 +17,9 @@ from surefoot import AdaptiveThreadPoolExecutor
 pytest.importorskip("s3transfer", reason="s3transfer is not installed")
 
 pytestmark = [
-    pytest.mark.skipif(os.environ.get("SUREFOOT_TEST_STANDARD_ONLY") == "1", reason="SUREFOOT_TEST_STANDARD_ONLY=1"),
+    pytest.mark.skipif(
+        os.environ.get("SUREFOOT_TEST_STANDARD_ONLY") == "1", reason="SUREFOOT_TEST_STANDARD_ONLY=1"
+    ),
     # botocore's own.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
@@ -105,7 +107,9 @@ class Store(http.server.BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.ranges.append((first, last))
         part = content[first : last + 1]
-        self.answer(206, part, ETag='"x"', Content_Range=f"bytes {first}-{first + len(part) - 1}/{len(content)}")
+        self.answer(
+            206, part, ETag='"x"', Content_Range=f"bytes {first}-{first + len(part) - 1}/{len(content)}"
+        )
 
 
 @contextlib.contextmanager
@@ -192,7 +196,10 @@ def test_the_class_attribute_serves_boto3(tmp_path, monkeypatch):
 def test_an_error_of_the_service_is_the_futures(tmp_path):
     with store() as server:
         s3 = client(server)
-        with contextlib.closing(s3), TransferManager(s3, executor_cls=AdaptiveThreadPoolExecutor) as transfers:
+        with (
+            contextlib.closing(s3),
+            TransferManager(s3, executor_cls=AdaptiveThreadPoolExecutor) as transfers,
+        ):
             future = transfers.upload(str(tmp_path / "is-not-there"), "bucket", "key")
             with pytest.raises(OSError, match="is-not-there"):
                 future.result()

@@ -177,8 +177,7 @@ impl Log {
         } else if entry.limit == entry.limit_before {
             return;
         } else {
-            let direction =
-                if entry.limit > entry.limit_before { Direction::Up } else { Direction::Down };
+            let direction = if entry.limit > entry.limit_before { Direction::Up } else { Direction::Down };
             *self.changes.entry((direction, entry.rule)).or_default() += 1;
         }
         if self.entries.len() == LOG_LENGTH {

@@ -6,8 +6,8 @@
 
     langchain.install()
 
-From then on ``Runnable.batch``, ``RunnableParallel``, ``ToolNode`` and the synchronous steps of a graph run in
-adaptive pools. A ``max_concurrency`` in a call's config stays the most that it runs at once.
+From then on ``Runnable.batch``, ``RunnableParallel``, ``ToolNode`` and the synchronous steps of a graph run
+in adaptive pools. A ``max_concurrency`` in a call's config stays the most that it runs at once.
 """
 
 from __future__ import annotations

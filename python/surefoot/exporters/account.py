@@ -14,6 +14,8 @@ added to what was counted over others."""
 
 BOUNDS_NS = [round(bound_s * 1e9) for bound_s in BOUNDS_S]
 
+WORKER_STATES = ("cpu", "runqueue", "gil", "io")
+
 
 @dataclass(slots=True)
 class Distribution:
@@ -123,6 +125,3 @@ class Account:
             of: Distribution = getattr(self, name)
             setattr(twin, name, Distribution(list(of.counts), of.sum_s))
         return twin
-
-
-WORKER_STATES = ("cpu", "runqueue", "gil", "io")

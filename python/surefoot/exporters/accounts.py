@@ -48,7 +48,7 @@ class Accounts:
         for executor in registry.executors():
             pool = executor.__dict__.get("_AdaptiveThreadPoolExecutor__pool")
             if pool is not None:
-                self.follow(executor._thread_name_prefix, pool)  # type: ignore[attr-defined]
+                self.follow(str(executor._thread_name_prefix), pool)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._renew)
 

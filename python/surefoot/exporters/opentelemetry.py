@@ -75,7 +75,9 @@ class _Reading:
             self._served.add(instrument)
             return self._read
 
-    def callback(self, instrument: str, observe: _Observe) -> Callable[[CallbackOptions], Iterator[Observation]]:
+    def callback(
+        self, instrument: str, observe: _Observe
+    ) -> Callable[[CallbackOptions], Iterator[Observation]]:
         def observations(_options: CallbackOptions) -> Iterator[Observation]:
             for name, account in self._get(instrument).items():
                 for value, attributes in observe(account):
@@ -87,34 +89,76 @@ class _Reading:
 def _instruments(meter: Meter) -> Iterator[tuple[Callable[..., Any], str, str, str, _Observe]]:
     level, count = meter.create_observable_up_down_counter, meter.create_observable_counter
     prefix = "python.thread_pool"
-    yield level, f"{prefix}.thread.count", "{thread}", "Worker threads, by state.", lambda account: [
-        (account.workers_busy, {f"{prefix}.thread.state": "busy"}),
-        (account.workers_idle, {f"{prefix}.thread.state": "idle"}),
-    ]
-    yield level, f"{prefix}.thread.limit", "{thread}", "Workers admitted to run tasks.", lambda account: [
-        (account.limit, {})
-    ]
-    yield level, f"{prefix}.thread.max", "{thread}", "The most that the limit can be.", lambda account: [
-        (account.cap, {})
-    ]
-    yield level, f"{prefix}.queue.length", "{work_item}", "Tasks waiting.", lambda account: [
-        (account.queue_length, {})
-    ]
-    yield count, f"{prefix}.work_item.count", "{work_item}", "Tasks that ended.", lambda account: [
-        (number, {f"{prefix}.work_item.outcome": outcome}) for outcome, number in account.tasks.items()
-    ]
-    yield count, f"{prefix}.work_item.wait_time", "s", "Time of tasks in the queue, summed.", lambda account: [
-        (account.queued.sum_s, {})
-    ]
-    yield count, f"{prefix}.work_item.run_time", "s", "Time of calls, summed.", lambda account: [
-        (account.wall.sum_s, {})
-    ]
-    yield count, f"{prefix}.work_item.cpu_time", "s", "CPU time of calls, summed.", lambda account: [
-        (account.cpu.sum_s, {})
-    ]
-    yield count, f"{prefix}.thread.time", "s", "Time of workers in tasks, by what they did.", lambda account: [
-        (spent_s, {f"{prefix}.thread.activity": state}) for state, spent_s in account.worker_s.items()
-    ]
+    yield (
+        level,
+        f"{prefix}.thread.count",
+        "{thread}",
+        "Worker threads, by state.",
+        lambda account: [
+            (account.workers_busy, {f"{prefix}.thread.state": "busy"}),
+            (account.workers_idle, {f"{prefix}.thread.state": "idle"}),
+        ],
+    )
+    yield (
+        level,
+        f"{prefix}.thread.limit",
+        "{thread}",
+        "Workers admitted to run tasks.",
+        lambda account: [(account.limit, {})],
+    )
+    yield (
+        level,
+        f"{prefix}.thread.max",
+        "{thread}",
+        "The most that the limit can be.",
+        lambda account: [(account.cap, {})],
+    )
+    yield (
+        level,
+        f"{prefix}.queue.length",
+        "{work_item}",
+        "Tasks waiting.",
+        lambda account: [(account.queue_length, {})],
+    )
+    yield (
+        count,
+        f"{prefix}.work_item.count",
+        "{work_item}",
+        "Tasks that ended.",
+        lambda account: [
+            (number, {f"{prefix}.work_item.outcome": outcome}) for outcome, number in account.tasks.items()
+        ],
+    )
+    yield (
+        count,
+        f"{prefix}.work_item.wait_time",
+        "s",
+        "Time of tasks in the queue, summed.",
+        lambda account: [(account.queued.sum_s, {})],
+    )
+    yield (
+        count,
+        f"{prefix}.work_item.run_time",
+        "s",
+        "Time of calls, summed.",
+        lambda account: [(account.wall.sum_s, {})],
+    )
+    yield (
+        count,
+        f"{prefix}.work_item.cpu_time",
+        "s",
+        "CPU time of calls, summed.",
+        lambda account: [(account.cpu.sum_s, {})],
+    )
+    yield (
+        count,
+        f"{prefix}.thread.time",
+        "s",
+        "Time of workers in tasks, by what they did.",
+        lambda account: [
+            (spent_s, {f"{prefix}.thread.activity": state}) for state, spent_s in account.worker_s.items()
+        ],
+    )
     yield count, f"{prefix}.decision.count", "{decision}", "Changes of the limit, and vetoes.", _decisions
 
 

@@ -11,14 +11,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from surefoot.exporters import gil
 from surefoot.exporters.account import BOUNDS_S, Account, Distribution
 from surefoot.exporters.accounts import Accounts, shared
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
 
 __all__ = ["SurefootCollector"]
 
@@ -27,7 +30,7 @@ _BOUNDS = [*map(repr, BOUNDS_S), "+Inf"]
 _Which = Callable[[Account], Distribution]
 
 
-class SurefootCollector(Collector):
+class SurefootCollector(Collector):  # type: ignore[misc]
     """Reads every pool of the process at the time of the scrape; between scrapes it costs nothing.
 
     Register one in a ``prometheus_client.CollectorRegistry``. The label ``pool`` is the executor's
