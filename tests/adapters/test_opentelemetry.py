@@ -30,7 +30,8 @@ def collect():
     """A function that collects, and returns the exported JSON's data points by metric name."""
     reader = InMemoryMetricReader()
     provider = MeterProvider(metric_readers=[reader])
-    instrument(provider, accounts=Accounts())
+    accounts = Accounts()
+    instrument(provider, accounts=accounts)
 
     def collect():
         exported = json.loads(reader.get_metrics_data().to_json())
@@ -44,6 +45,7 @@ def collect():
 
     yield collect
     provider.shutdown()
+    accounts.stop()
 
 
 def value(metrics, name, pool, **attributes):

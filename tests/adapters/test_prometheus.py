@@ -30,11 +30,19 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def registry():
-    """A registry with nothing in it but ours, and accounts that begin with the test."""
+def accounts():
+    """Accounts that begin with the test."""
     gc.collect()
+    accounts = Accounts()
+    yield accounts
+    accounts.stop()
+
+
+@pytest.fixture
+def registry(accounts):
+    """A registry with nothing in it but ours."""
     registry = prometheus.CollectorRegistry()
-    registry.register(SurefootCollector(Accounts()))
+    registry.register(SurefootCollector(accounts))
     return registry
 
 
@@ -254,12 +262,11 @@ def test_scraping_while_pools_come_and_go(registry):
     )
 
 
-def test_pools_that_nobody_scrapes_are_let_go():
-    accounts = Accounts()
+def test_pools_that_nobody_scrapes_are_let_go(accounts):
     for _ in range(1200):
         with AdaptiveThreadPoolExecutor(1, "unread") as pool:
             pool.submit(pow, 2, 2).result()
-    assert len(accounts._followed) + len(accounts._opened) < 1000
+    assert len(accounts._followed) + len(accounts._opened) < 600
     assert accounts.read()["unread"].tasks["done"] == 1200
     assert not accounts._followed
 
@@ -357,12 +364,11 @@ def test_disabled_it_shows_what_the_standard_pool_shows():
     assert end.lines == ["1.0 2.0", "1 True", "None"]
 
 
-def test_an_executor_that_runs_as_the_standard_one_is_listed():
+def test_an_executor_that_runs_as_the_standard_one_is_listed(accounts):
     class Own(AdaptiveThreadPoolExecutor):
         def _adjust_thread_count(self):
             super()._adjust_thread_count()
 
-    accounts = Accounts()
     with Own(2, "own") as pool:
         pool.submit(pow, 2, 2).result()
         assert pool in pools()

@@ -26,7 +26,7 @@ _NAME_LENGTH_MAX = 100
 _NUMBERED = re.compile(r"((?:Adaptive)?ThreadPoolExecutor)-\d+")
 
 # Pools that may be made between two readings before somebody looks which of them are gone.
-_SWEEP_AFTER = 256
+_SWEEP_AFTER = 64
 
 
 # What belongs to a parent process is kept, never dropped.
@@ -77,6 +77,10 @@ class Accounts:
                     self._settle(pool, pool.read(BOUNDS_NS))
             finally:
                 self._lock.release()
+
+    def stop(self) -> None:
+        """Hear of no more pools; what is followed already stays."""
+        registry.followers.remove(self.follow)
 
     def read(self) -> dict[str, Account]:
         """Return one account for each name, in the order in which the names came."""
