@@ -10,6 +10,7 @@ from surefoot.capacity import Cap, default_cap
 from surefoot.controllers import Controller, FixedController, KneeController, PaperController
 from surefoot.executor import AdaptiveThreadPoolExecutor, Future, __version__
 from surefoot.records import Decision, FunctionStats, PoolStats, Shares, Window
+from surefoot.registry import pools
 
 __all__ = [
     "AdaptiveThreadPoolExecutor",
@@ -27,4 +28,5 @@ __all__ = [
     "Window",
     "__version__",
     "default_cap",
+    "pools",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import functools
 import itertools
 import logging
 import operator
@@ -14,7 +13,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import thread as standard
 from typing import Any, Literal
 
-from surefoot import _core, backpressure, children, join, journal
+from surefoot import _core, backpressure, children, join, journal, registry
 from surefoot.capacity import standard_default
 from surefoot.condition import Condition
 from surefoot.controllers import Controller, FixedController, KneeController, PaperController
@@ -121,6 +120,7 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         if ctxkwargs or self.__overrides_machinery():
             self.__standard_submit = backpressure.standard_submit(self, options)
             _as_standard(self, max_workers or options.cap, prefix, initializer, initargs, **ctxkwargs)
+            registry.register(self)
             logger.info("%s replaces parts of the standard pool and runs as one", type(self).__name__)
             return
         if hasattr(self, "prepare_context"):
@@ -138,7 +138,7 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         self.__open(prefix)
         if standard._shutdown or _exit.is_near:
             self.__pool.close("exit")
-        _live[id(self)] = weakref.ref(self, functools.partial(_forget, id(self)))
+        registry.register(self)
 
     def __overrides_machinery(self) -> bool:
         own, ours = type(self), AdaptiveThreadPoolExecutor
@@ -178,6 +178,8 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
             copies_context=options.copies_context,
         )
         _core.ExecutorCore.attach(self, self.__pool, leave_behind=leave_behind)
+        for follow in registry.followers:
+            follow(prefix, self.__pool)
 
     def stats(self) -> PoolStats:
         """Return one consistent reading of the pool."""
@@ -332,23 +334,14 @@ class _Exit:
 
 
 _exit = _Exit()
-_live: dict[int, weakref.ref[AdaptiveThreadPoolExecutor]] = {}
 # Pools of a parent process. They are kept: dropping one would run finalizers of objects that still
 # belong to the parent's tasks.
 _left_behind: list[Any] = []
 
 
-def _forget(key: int, _reference: object) -> None:
-    _live.pop(key, None)
-
-
-def _executors() -> list[AdaptiveThreadPoolExecutor]:
-    return [executor for reference in list(_live.values()) if (executor := reference()) is not None]
-
-
 def _close_all() -> None:
     _exit.is_near = True
-    for executor in _executors():
+    for executor in registry.executors():
         pool = executor.__dict__.get(_POOL)
         if pool is not None:
             pool.close("exit")
@@ -361,7 +354,7 @@ def _renew_all() -> None:
     # the parent's, and in a child forked by a worker it names the very thread that would join.
     queues: Any = standard._threads_queues
     queues.clear()
-    for executor in _executors():
+    for executor in registry.executors():
         executor._AdaptiveThreadPoolExecutor__renew()  # type: ignore[attr-defined]
 
 

@@ -38,6 +38,8 @@ def _why_standard() -> str | None:
 
 
 _reason = _why_standard()
+is_native = _reason is None
+"""Whether the pools are surefoot's own, not the standard library's under its name."""
 
 if TYPE_CHECKING or _reason is None:
     from surefoot.adaptive import AdaptiveThreadPoolExecutor

@@ -5,6 +5,7 @@
 
 use hdrhistogram::Histogram;
 
+use crate::distribution::Times;
 use crate::sample::{Outcome, Sample};
 use crate::share::{Division, ShareSums};
 use crate::spectrum::Spectrum;
@@ -316,6 +317,25 @@ impl Ledger {
     /// CPU times.
     pub fn cpu(&self) -> Option<Percentiles> {
         self.percentiles(|histograms| &histograms.cpu)
+    }
+
+    /// The distributions as they are now; `None` before the first sample. A copy, so that nobody is
+    /// kept waiting while it is reduced.
+    pub fn times(&self) -> Option<Times> {
+        let Histograms { queued, wall, cpu, .. } = self.histograms.as_deref()?;
+        let sum = |of: fn(&FunctionSums) -> u64| self.functions.iter().map(of).sum();
+        Some(Times {
+            queued: (queued.clone(), sum(|sums| sums.queued_ns)),
+            wall: (wall.clone(), sum(|sums| sums.wall_ns)),
+            cpu: (cpu.clone(), sum(|sums| sums.cpu_ns)),
+        })
+    }
+
+    /// Where the time of all finished tasks went.
+    pub fn shares(&self) -> ShareSums {
+        let mut shares = ShareSums::default();
+        self.functions.iter().for_each(|sums| shares.add(&sums.shares));
+        shares
     }
 
     fn percentiles(&self, which: impl Fn(&Histograms) -> &Histogram<u32>) -> Option<Percentiles> {

@@ -21,6 +21,7 @@ pub mod clock;
 mod control_groups;
 pub mod controller;
 pub mod decision;
+pub mod distribution;
 pub mod found;
 pub mod gil;
 pub mod ledger;

@@ -446,6 +446,7 @@ impl Regulator {
             at_ns,
             limit_before: window.limit,
             limit: decision.limit,
+            rule: decision.rule,
             reason: decision.reason,
             veto: decision.veto,
             queue_length: window.queue_length,

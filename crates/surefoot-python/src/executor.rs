@@ -13,6 +13,7 @@ use surefoot_core::regulator::{Decider, Regulator};
 use surefoot_core::snapshot_file::PoolRecord;
 use surefoot_core::sync::lock_std;
 
+use crate::account::Account;
 use crate::attach;
 use crate::backpressure::{self, WhenFull};
 use crate::join::PoolId;
@@ -332,6 +333,11 @@ impl PoolCore {
         });
         let regulator = regulator.as_ref().map(|(log, shares)| (log, shares));
         records::stats(py, &snapshot, &functions, regulator)
+    }
+
+    /// The pool's numbers, for exporters.
+    fn account(&self) -> Account {
+        Account::of(&self.shared)
     }
 
     /// The log, as the fields of `Decision`.

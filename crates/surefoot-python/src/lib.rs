@@ -3,6 +3,7 @@
 //! The only crate that names `PyO3`. A reader starts at [`executor`] (submission), goes on with
 //! [`worker`] (the loop) and [`future`]; [`attach`] is the only file that attaches or detaches.
 
+mod account;
 mod attach;
 mod attendant;
 mod backpressure;
@@ -32,6 +33,8 @@ mod worker;
 mod _core {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use super::account::Account;
     #[pymodule_export]
     use super::capacity::default_cap;
     #[pymodule_export]

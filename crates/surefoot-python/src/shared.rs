@@ -78,7 +78,8 @@ pub(crate) struct Intake {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) id: PoolId,
-    pub(crate) pool: Pool<Item>,
+    /// Shared with accounts, which outlive the rest.
+    pub(crate) pool: Arc<Pool<Item>>,
     pub(crate) idle_timeout_ns: Option<u64>,
     /// `surefoot.threads.ThreadMaker`; it does not know the executor.
     pub(crate) maker: Py<PyAny>,
@@ -86,7 +87,7 @@ pub(crate) struct Shared {
     pub(crate) executor: Py<PyAny>,
     pub(crate) initializer: Option<(Py<PyAny>, Py<PyAny>)>,
     /// `None` for a pool whose limit is constant.
-    pub(crate) regulator: Option<Mutex<Regulator>>,
+    pub(crate) regulator: Option<Arc<Mutex<Regulator>>>,
     pub(crate) functions: Functions,
     /// The monitor's.
     meter: Mutex<WorkerMeter>,
@@ -114,12 +115,12 @@ impl Shared {
         intake: Intake,
         record: OwnRecord,
     ) -> Arc<Self> {
-        let regulator = regulator.map(Mutex::new);
+        let regulator = regulator.map(|regulator| Arc::new(Mutex::new(regulator)));
         let (meter, is_watched) = (Mutex::default(), AtomicBool::new(false));
         let farewell = |weak: &Weak<Self>| Farewell { pool: weak.clone(), is_set: AtomicBool::new(false) };
         let shared = Arc::new_cyclic(|weak| Self {
             id,
-            pool,
+            pool: Arc::new(pool),
             idle_timeout_ns,
             maker,
             executor,

@@ -7,6 +7,7 @@ mod state;
 #[cfg(all(test, not(surefoot_loom)))]
 mod tests;
 
+use crate::distribution::Times;
 use crate::ledger::{FunctionSums, PeriodSums, Spectra};
 use crate::parker::Parker;
 use crate::sample::{Outcome, Sample};
@@ -391,6 +392,12 @@ impl<T> Pool<T> {
         let mut sums = ShareSums::default();
         self.lock().ledger.functions().iter().for_each(|function| sums.add(&function.shares));
         sums
+    }
+
+    /// One consistent reading for metrics: vitals, distributions, worker time.
+    pub fn account(&self, now_ns: u64) -> (Snapshot, Option<Times>, ShareSums) {
+        let state = self.lock();
+        (state.vitals(now_ns), state.ledger.times(), state.ledger.shares())
     }
 
     /// Sets how what is not measured of each task is divided from now on.

@@ -178,7 +178,9 @@ impl PoolRecord {
         pen.f64(self.throughput_per_s);
         let unknown = f64::NAN;
         let figures = [self.cores, self.cores_used, self.gil_busy_share];
-        for figure in figures.map(|figure| figure.unwrap_or(unknown)).into_iter().chain(self.shares.parts()) {
+        for figure in
+            figures.map(|figure| figure.unwrap_or(unknown)).into_iter().chain(self.shares.to_array())
+        {
             pen.f64(figure);
         }
         pen.u64(self.interval_ns);
@@ -243,7 +245,7 @@ impl PoolRecord {
             cores: eye.f64(),
             cores_used: eye.f64(),
             gil_busy_share: eye.f64(),
-            shares: ShareSums::of_parts(
+            shares: ShareSums::of_array(
                 [(); SHARE_PARTS].map(|()| eye.f64().unwrap_or(0.0)),
                 flags & SAMPLED != 0,
             ),
