@@ -13,6 +13,7 @@ use surefoot_core::regulator::{Decider, Regulator};
 use surefoot_core::sync::lock_std;
 
 use crate::future::FutureCore;
+use crate::join;
 use crate::name::name;
 use crate::placement::Keeper;
 use crate::records;
@@ -211,6 +212,22 @@ impl PoolCore {
             self.shared.set_limit(least_limit);
         }
         self.shared.make_threads(py);
+    }
+
+    /// Says that the calling worker's task waits for work that comes to this pool by another way: it does
+    /// not count against the limit until `step_in`, or its end. False if it is out, or no worker of this pool.
+    fn step_out(&self, py: Python<'_>) -> bool {
+        join::step_out(py, &self.shared)
+    }
+
+    /// Ends what `step_out` began; false if nothing did.
+    fn step_in(&self) -> bool {
+        join::step_in(&self.shared)
+    }
+
+    #[getter]
+    fn limit(&self) -> usize {
+        self.shared.pool.limit_and_cap().0
     }
 
     #[getter]
