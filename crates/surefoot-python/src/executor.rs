@@ -214,8 +214,8 @@ impl PoolCore {
         self.shared.make_threads(py);
     }
 
-    /// Says that the calling worker's task waits for work that comes to this pool by another way: it does
-    /// not count against the limit until `step_in`, or its end. False if it is out, or no worker of this pool.
+    /// Says that the calling worker's task waits for work that comes to this pool by another way: it counts
+    /// against neither limit nor cap until `step_in`, or its end. False if it is out, or no worker of this pool.
     fn step_out(&self, py: Python<'_>) -> bool {
         join::step_out(py, &self.shared)
     }

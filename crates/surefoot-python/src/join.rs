@@ -5,8 +5,8 @@
 //! its place, up to the cap. Beyond the cap nested waits stop a pool for ever, as they do the
 //! standard one.
 //!
-//! A task may also say itself that it is about to wait for work that has to come to this pool by
-//! another way: it steps out, until it steps in again or ends.
+//! A task may also say itself that it waits for work that has to come to this pool by another way: it
+//! steps out, beyond limit and cap, until it steps in again or its worker ends.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ struct Membership {
     shared: Arc<Shared>,
     generation: u64,
     /// Held while the worker is out by its own word.
-    outside: Option<Joining>,
+    outside: Option<Outside>,
 }
 
 thread_local! {
@@ -77,13 +77,19 @@ impl Joining {
             // Who is out already is not counted anyway.
             (counts && outside.is_none()).then(|| Arc::clone(shared))
         })?;
-        Some(Self::of(py, shared))
-    }
-
-    fn of(py: Python<'_>, shared: Arc<Shared>) -> Self {
         let action = shared.pool.joining();
         shared.carry_out(py, action);
-        Self(shared)
+        Some(Self(shared))
+    }
+}
+
+/// A worker that is out by its own word, until dropped.
+#[derive(Debug)]
+struct Outside(Arc<Shared>);
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        self.0.pool.step_in();
     }
 }
 
@@ -100,8 +106,10 @@ pub(crate) fn step_out(py: Python<'_>, shared: &Arc<Shared>) -> bool {
     if !is_in {
         return false;
     }
+    let action = shared.pool.step_out();
+    let outside = Outside(Arc::clone(shared));
     // Outside the borrow: a thread may have to be made, which runs Python code.
-    let outside = Joining::of(py, Arc::clone(shared));
+    shared.carry_out(py, action);
     MEMBERSHIP.with_borrow_mut(|membership| {
         if let Some(membership) = membership {
             membership.outside = Some(outside);
