@@ -3,7 +3,7 @@
     python -m bench.adoption.celery [--quick] [--out F.jsonl]
 
 64 tasks in flight. ``mixed``: 10 ms of Python and 50 ms of waiting at a socket; ``cpu``: 10 ms of Python.
-Each run is a ``celery worker`` process of its own; the Redis server and the one that tasks wait at are shared.
+Each run is a ``celery worker`` process of its own; Redis and the server that tasks wait at are shared.
 """
 
 from __future__ import annotations

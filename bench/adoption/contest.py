@@ -82,9 +82,7 @@ class Contest:
 
         for each in alternate.turns((self.ours, *self.defaults, *self.statics), 1):
             turn(each)
-        finalists = {
-            static for case in _cases(samples) for static in self._ranked(samples, case)[:FINALISTS]
-        }
+        finalists = {static for case in _cases(samples) for static in self._ranked(samples, case)[:FINALISTS]}
         rivals = (self.ours, *self.defaults, *(static for static in self.statics if static in finalists))
         for each in alternate.turns(rivals, rounds - 1, first_round=1):
             turn(each)

@@ -1,4 +1,1 @@
-"""Adapters: the adaptive pool where other programs run their threads.
-
-Each module here is imported by itself, and needs the framework that it is named after.
-"""
+"""Where surefoot meets other libraries. Each module imports its library only when it is imported itself."""

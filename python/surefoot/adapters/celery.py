@@ -24,8 +24,8 @@ logger = logging.getLogger("surefoot")
 
 # The consumer is told of a new limit this often: soon against the life of a limit, rare against its cost.
 _FOLLOW_INTERVAL_S = 0.1
-# Decisions shown by `inspect stats`.
-_DECISIONS_SHOWN = 5
+# Changes of the limit shown by `inspect stats`.
+_CHANGES_SHOWN = 5
 
 
 class _Asked:
@@ -192,6 +192,9 @@ class TaskPool(BasePool):
             self._follower.stop()
             self._follower = None
 
+    def _changes(self) -> list[surefoot.Decision]:
+        return [each for each in self.executor.decisions() if each.limit != each.limit_before]
+
     def _get_info(self) -> dict[str, Any]:
         """Return what ``celery inspect stats`` shows under ``pool``; units in the names."""
         stats = self.executor.stats()
@@ -212,8 +215,8 @@ class TaskPool(BasePool):
                     for name, task in stats.functions.items()
                 },
                 "decisions": [
-                    f"{decision.limit_before} to {decision.limit}: {decision.reason}"
-                    for decision in self.executor.decisions()[-_DECISIONS_SHOWN:]
+                    f"{change.limit_before} to {change.limit}: {change.reason}"
+                    for change in self._changes()[-_CHANGES_SHOWN:]
                 ],
             }
         )

@@ -22,8 +22,13 @@ __all__ = ["AdaptiveThreadsPlugin"]
 
 logger = logging.getLogger("surefoot")
 
+import os
+
+_AHEAD = float(os.environ.get("X_AHEAD", "0.25"))
 # A worker's slots follow the limit within this time: soon against the life of a limit, rare against its cost.
 _FOLLOW_INTERVAL_MS = 20
+# Most tasks that run at once in one worker, if nothing else was asked for.
+_DEFAULT_CAP = 64
 
 
 class AdaptiveThreadsPlugin(WorkerPlugin):  # type: ignore[misc]
@@ -40,7 +45,8 @@ class AdaptiveThreadsPlugin(WorkerPlugin):  # type: ignore[misc]
     ``SUREFOOT_DISABLE=1``.
 
     Args:
-        max_workers: The cap in each worker; ``None``: :func:`surefoot.default_cap`.
+        max_workers: The cap in each worker; ``None``: 64, or what the worker started with if that is
+            more. Each task that runs holds its inputs in memory.
         **options: Of :class:`surefoot.AdaptiveThreadPoolExecutor`, such as ``min_workers``.
     """
 
@@ -141,6 +147,15 @@ class _Governor:
         self._nthreads_before = worker.state.nthreads
         self._told: int | None = worker.state.nthreads
         self._is_scheduler_told = False
+        if options["max_workers"] is None:
+            options = {**options, "max_workers": max(_DEFAULT_CAP, worker.state.nthreads)}
+        if "min_workers" not in options:
+            # What counts here is when the last task ends, not how long each takes: a few threads too many
+            # cost nothing that could be measured, a few too few cost time whenever the mixture of tasks changes.
+            options = {
+                **options,
+                "min_workers": min(options["max_workers"], int(os.environ.get("X_MIN", "6"))),
+            }
         prefix = f"{worker.name}-" if worker.name is not None else ""
         self.executor = _SecedingThreadPoolExecutor(
             **{"thread_name_prefix": f"{prefix}Dask-Adaptive-Threads", **options}
@@ -177,7 +192,7 @@ class _Governor:
 
     def _follow(self) -> None:
         limit = self.executor._limit_now()
-        self._set(limit + math.ceil(limit / 4))
+        self._set(limit + math.ceil(limit * _AHEAD))
 
     def _set(self, slots: int) -> None:
         worker = self._worker
