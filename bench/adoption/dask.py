@@ -4,7 +4,8 @@
 
 240 sources wait 50 ms at a socket, are parsed (Python), reduced four by four (NumPy) and combined. Each
 run is a cluster of its own that computes the graph several times: the first makespan (``cold``, when ours
-knows nothing yet) and the others (``warm``) are judged apart. Throughput is tasks over makespan; the latencies are makespans.
+knows nothing yet) and the others (``warm``) are judged apart. Throughput is tasks over
+makespan; the latencies are makespans.
 """
 
 from __future__ import annotations

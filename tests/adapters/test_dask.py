@@ -8,10 +8,11 @@ import pytest
 
 pytest.importorskip("distributed", reason="distributed is not installed")
 
-import child
 import dask
-import kinds
 from distributed import Client, LocalCluster
+
+import child
+import kinds
 from patience import HANG_S, eventually
 
 HERE = Path(__file__).parent
@@ -183,10 +184,8 @@ def test_switched_off_it_changes_nothing():
         from distributed import Client, LocalCluster
         from surefoot.adapters.dask import AdaptiveThreadsPlugin
 
-        with (
-            LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster,
-            Client(cluster) as client,
-        ):
+        options = dict(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None)
+        with LocalCluster(**options) as cluster, Client(cluster) as client:
             client.register_plugin(AdaptiveThreadsPlugin())
             print(client.submit(sum, [1, 2]).result(), *client.nthreads().values())
         """,

@@ -36,7 +36,7 @@ class _Asked:
     autoscale: object = None
 
 
-@signals.celeryd_init.connect(weak=False)
+@signals.celeryd_init.connect(weak=False)  # type: ignore[untyped-decorator]
 def _on_worker_options(options: dict[str, Any] | None = None, conf: Any = None, **_: Any) -> None:
     options = options or {}
     _Asked.is_known = True
@@ -44,7 +44,7 @@ def _on_worker_options(options: dict[str, Any] | None = None, conf: Any = None, 
     _Asked.autoscale = options.get("autoscale") or None
 
 
-@signals.worker_ready.connect(weak=False)
+@signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
 def _on_worker_ready(sender: Any = None, **_: Any) -> None:
     pool = getattr(sender, "pool", None)
     if isinstance(pool, TaskPool):
@@ -64,7 +64,7 @@ class ApplyResult:
         wait([self.f], timeout)
 
 
-class TaskPool(BasePool):
+class TaskPool(BasePool):  # type: ignore[misc]
     """Runs tasks in threads, as many as pay.
 
     ``--concurrency N`` is the cap: at most N tasks run at once. Without it the cap is what machine and

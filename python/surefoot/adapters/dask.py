@@ -17,14 +17,15 @@ from tornado.ioloop import PeriodicCallback
 
 import surefoot
 from surefoot.adapters.dask_scheduler import MESSAGE, NAME, SlotsPlugin
+from surefoot.capacity import standard_default
 
 __all__ = ["AdaptiveThreadsPlugin"]
 
 logger = logging.getLogger("surefoot")
 
-import os
-
-_AHEAD = float(os.environ.get("X_AHEAD", "0.25"))
+# Slots beyond the limit, as a share of it: the tasks in them wait in the pool, which tells its controller
+# that there is more to do. Few, for a task in a slot can no longer move to another worker.
+_AHEAD = 0.25
 # A worker's slots follow the limit within this time: soon against the life of a limit, rare against its cost.
 _FOLLOW_INTERVAL_MS = 20
 # Most tasks that run at once in one worker, if nothing else was asked for.
@@ -47,7 +48,8 @@ class AdaptiveThreadsPlugin(WorkerPlugin):  # type: ignore[misc]
     Args:
         max_workers: The cap in each worker; ``None``: 64, or what the worker started with if that is
             more. Each task that runs holds its inputs in memory.
-        **options: Of :class:`surefoot.AdaptiveThreadPoolExecutor`, such as ``min_workers``.
+        **options: Of :class:`surefoot.AdaptiveThreadPoolExecutor`. ``min_workers`` is the standard pool's
+            default size if not given.
     """
 
     name = NAME
@@ -150,12 +152,9 @@ class _Governor:
         if options["max_workers"] is None:
             options = {**options, "max_workers": max(_DEFAULT_CAP, worker.state.nthreads)}
         if "min_workers" not in options:
-            # What counts here is when the last task ends, not how long each takes: a few threads too many
-            # cost nothing that could be measured, a few too few cost time whenever the mixture of tasks changes.
-            options = {
-                **options,
-                "min_workers": min(options["max_workers"], int(os.environ.get("X_MIN", "6"))),
-            }
+            # What counts here is when the last task ends, not how long each takes. A few threads too many
+            # then cost little; a few too few cost time whenever the mixture of tasks changes.
+            options = {**options, "min_workers": min(options["max_workers"], standard_default())}
         prefix = f"{worker.name}-" if worker.name is not None else ""
         self.executor = _SecedingThreadPoolExecutor(
             **{"thread_name_prefix": f"{prefix}Dask-Adaptive-Threads", **options}
