@@ -239,6 +239,29 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         all_left = self.__join(deadline_s)
         return all_left if deadline_s is not None else None
 
+    def _limit_now(self) -> int:
+        """Return what :meth:`stats` says of the limit, at the price of a look."""
+        pool = self.__dict__.get(_POOL)
+        return self._max_workers if pool is None else pool.limit
+
+    def _step_out(self) -> bool:
+        """Take the calling worker out of the count while its task waits for work from elsewhere.
+
+        It counts against neither limit nor cap until :meth:`_step_in`, so that what it waits for finds a
+        worker. For adapters; each call that returned True needs a :meth:`_step_in` before its task ends.
+
+        Returns:
+            False, and nothing is changed, if it is out already or is no worker of this pool.
+        """
+        pool = self.__dict__.get(_POOL)
+        return pool is not None and bool(pool.step_out())
+
+    def _step_in(self) -> None:
+        """Count the calling worker again; nothing if it was not out."""
+        pool = self.__dict__.get(_POOL)
+        if pool is not None:
+            pool.step_in()
+
     def __join(self, deadline_s: float | None) -> bool:
         while join.threads(self.__maker.snapshot, deadline_s):
             if self.__pool.workers_live == 0:

@@ -16,7 +16,7 @@ use surefoot_core::sync::lock_std;
 use crate::account::Account;
 use crate::attach;
 use crate::backpressure::{self, WhenFull};
-use crate::join::PoolId;
+use crate::join::{self, PoolId};
 use crate::journal;
 use crate::name::name;
 use crate::placement::Keeper;
@@ -287,6 +287,22 @@ impl PoolCore {
             self.shared.set_limit(least_limit);
         }
         self.shared.make_threads(py);
+    }
+
+    /// Says that the calling worker's task waits for work that comes to this pool by another way: it counts
+    /// against neither limit nor cap until `step_in`, or its end. False if it is out, or no worker of this pool.
+    fn step_out(&self, py: Python<'_>) -> bool {
+        join::step_out(py, &self.shared)
+    }
+
+    /// Ends what `step_out` began; false if nothing did.
+    fn step_in(&self) -> bool {
+        join::step_in(&self.shared)
+    }
+
+    #[getter]
+    fn limit(&self) -> usize {
+        self.shared.pool.limit_and_cap().0
     }
 
     #[getter]

@@ -255,6 +255,22 @@ impl<T> Pool<T> {
         state.joining = state.joining.saturating_sub(1);
     }
 
+    /// Says that a worker's task waits for work that comes to this pool by another way than a task of its
+    /// own. Until [`Self::step_in`] the worker counts neither against the limit nor against the cap.
+    pub fn step_out(&self) -> Action {
+        let mut state = self.lock();
+        state.outside += 1;
+        state.plan(true)
+    }
+
+    /// Says that the worker counts again. It goes on at once; if that makes one too many, the next to
+    /// finish a task parks.
+    pub fn step_in(&self) {
+        let mut state = self.lock();
+        debug_assert!(state.outside > 0, "a worker stepped in that was not out");
+        state.outside = state.outside.saturating_sub(1);
+    }
+
     /// Asks whether a worker whose wait timed out may leave.
     pub fn retire(&self, worker: &Worker) -> Retire {
         let mut state = self.lock();
