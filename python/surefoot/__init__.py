@@ -5,10 +5,23 @@
     from surefoot import AdaptiveThreadPoolExecutor as ThreadPoolExecutor
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from surefoot.capacity import Cap, default_cap
 from surefoot.controllers import Controller, FixedController, KneeController, PaperController
 from surefoot.executor import AdaptiveThreadPoolExecutor, Future, __version__
 from surefoot.records import Decision, FunctionStats, PoolStats, Shares, Window
+
+if TYPE_CHECKING:
+    from surefoot.installation import Installation, install, uninstall
+
+# What most programs do not use is loaded by the first use of its name.
+_LATER = {
+    "Installation": "surefoot.installation",
+    "install": "surefoot.installation",
+    "uninstall": "surefoot.installation",
+}
 
 __all__ = [
     "AdaptiveThreadPoolExecutor",
@@ -18,6 +31,7 @@ __all__ = [
     "FixedController",
     "FunctionStats",
     "Future",
+    "Installation",
     "KneeController",
     "PaperController",
     "PoolStats",
@@ -25,4 +39,14 @@ __all__ = [
     "Window",
     "__version__",
     "default_cap",
+    "install",
+    "uninstall",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    module = _LATER.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(module), name)
+    return value

@@ -1,0 +1,1 @@
+"""surefoot under real servers, against each static size of the same server."""
