@@ -137,7 +137,8 @@ class WorkerThreads:
         self._lock = threading.Lock()
         self._is_active = True
         self._patches: list[Patch] = []
-        self._adopted: weakref.WeakKeyDictionary[Any, tuple[AbstractEventLoop, float]]
+        # Each limiter's loop, which is not to be kept alive, and what it had.
+        self._adopted: weakref.WeakKeyDictionary[Any, tuple[Callable[[], Any], float]]
         self._adopted = weakref.WeakKeyDictionary()
         self.mode = "absent"
 
@@ -174,7 +175,7 @@ class WorkerThreads:
     def _adopt(self, limiter: Any) -> None:
         with self._lock:
             if self._is_active:
-                self._adopted[limiter] = (get_running_loop(), limiter.total_tokens)
+                self._adopted[limiter] = (weakref.ref(get_running_loop()), limiter.total_tokens)
                 # Another number is a choice that the program made before.
                 if limiter.total_tokens == _DEFAULT_TOKENS:
                     limiter.total_tokens = self._pool._max_workers
@@ -248,8 +249,10 @@ class WorkerThreads:
             adopted = list(self._adopted.items())
             self._adopted.clear()
         cap = self._pool._max_workers
-        for limiter, (loop, tokens) in adopted:
-            self._give_back(limiter, loop, tokens, cap)
+        for limiter, (loop_ref, tokens) in adopted:
+            loop = loop_ref()
+            if loop is not None:
+                self._give_back(limiter, loop, tokens, cap)
 
     @staticmethod
     def _give_back(limiter: Any, loop: AbstractEventLoop, tokens: float, cap: int) -> None:
