@@ -10,7 +10,6 @@ from __future__ import annotations
 import concurrent.futures
 import functools
 import gc
-import re
 import threading
 import weakref
 from collections.abc import Callable
@@ -19,7 +18,6 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from surefoot.adapters.patch import Patch
-from surefoot.capacity import standard_default
 
 _T = TypeVar("_T")
 
@@ -169,9 +167,4 @@ def _put_back(loop: Any, before: ThreadPoolExecutor | None) -> None:
 
 def _was_made_by_a_loop(executor: ThreadPoolExecutor) -> bool:
     """Whether it is as a loop makes it, and so nobody's choice."""
-    prefix = getattr(executor, "_thread_name_prefix", "")
-    return (
-        type(executor) is ThreadPoolExecutor
-        and executor._max_workers == standard_default()
-        and (prefix == "asyncio" or re.fullmatch(r"ThreadPoolExecutor-\d+", prefix) is not None)
-    )
+    return type(executor) is ThreadPoolExecutor and executor._thread_name_prefix in ("asyncio", "uvloop")
