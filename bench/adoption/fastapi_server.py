@@ -1,4 +1,4 @@
-"""A FastAPI application under uvicorn, in its own process: ``python -m bench.adoption.fastapi_server '{...}'``.
+"""FastAPI under uvicorn, in its own process: ``python -m bench.adoption.fastapi_server '{...}'``.
 
 The first line that it prints says its port. It leaves when its standard input ends.
 """

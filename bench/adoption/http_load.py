@@ -1,7 +1,7 @@
-"""A light HTTP client that keeps a number of connections busy: ``python -m bench.adoption.http_load '{...}'``.
+"""A light HTTP client that keeps connections busy: ``python -m bench.adoption.http_load '{...}'``.
 
-Closed loop: each connection sends its next request once it has read the answer to the one before. In a process of
-its own, so that its work takes nothing from the server's interpreter.
+Closed loop: each connection sends its next request once it has read the answer to the one before. In a
+process of its own, so that its work takes nothing from the server's interpreter.
 """
 
 from __future__ import annotations

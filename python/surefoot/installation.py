@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot import executor as chosen
 from surefoot.adapters.on_import import OnImport
 from surefoot.executor import AdaptiveThreadPoolExecutor
-from surefoot.records import Decision, PoolStats
+
+if TYPE_CHECKING:
+    from surefoot.records import Decision, PoolStats
 
 
 class Installation:
@@ -46,8 +47,8 @@ class Installation:
     def anyio(self) -> str:
         """``"pool"``: its calls without a limiter of their own run on the pool.
 
-        ``"untouched"``: an unknown version of it keeps its own threads. ``"absent"``: it has not been imported;
-        it is covered once it is.
+        ``"untouched"``: an unknown version of it keeps its own threads. ``"absent"``: it has not been
+        imported; it is covered once it is.
         """
         return self._workers.mode if self.is_active else "absent"
 
@@ -103,15 +104,15 @@ _state = _State()
 def install(**options: Any) -> Installation:
     """Let one adaptive pool serve everything in this process that uses default threads.
 
-    - asyncio's default executor (``asyncio.to_thread``, ``loop.run_in_executor(None, ...)``, ``getaddrinfo``), in
-      loops of asyncio and uvloop that run already and in those to come. A loop that was given an executor
-      with ``set_default_executor`` keeps it.
-    - anyio's calls without a limiter of their own (synchronous endpoints and dependencies of Starlette and FastAPI,
-      synchronous tools of MCP servers) under asyncio, also if anyio is imported later. Calls with a limiter and
-      trio's threads are left alone.
+    - asyncio's default executor (``asyncio.to_thread``, ``loop.run_in_executor(None, ...)``,
+      ``getaddrinfo``), in loops of asyncio and uvloop that run already and in those to come. A loop that was
+      given an executor with ``set_default_executor`` keeps it.
+    - anyio's calls without a limiter of their own (synchronous endpoints and dependencies of Starlette and
+      FastAPI, synchronous tools of MCP servers) under asyncio, also if anyio is imported later. Calls with a
+      limiter and trio's threads are left alone.
 
-    May be called from any thread, and more than once: without options, or with the same ones, it returns what is
-    installed. With ``SUREFOOT_DISABLE=1`` it changes nothing.
+    May be called from any thread, and more than once: without options, or with the same ones, it returns what
+    is installed. With ``SUREFOOT_DISABLE=1`` it changes nothing.
 
     Args:
         **options: Those of :class:`surefoot.AdaptiveThreadPoolExecutor`, all by keyword.
@@ -136,8 +137,8 @@ def install(**options: Any) -> Installation:
 def uninstall() -> None:
     """Put everything back as it was before :func:`install`; nothing happens if it was not called.
 
-    Tasks that run or wait are finished by the pool, whose threads then leave. Returns at once. May be called from
-    any thread.
+    Tasks that run or wait are finished by the pool, whose threads then leave. Returns at once. May be called
+    from any thread.
     """
     with _state.lock:
         current, _state.current = _state.current, None

@@ -11,9 +11,10 @@ from typing import Annotated, Any
 
 import anyio.from_thread
 import anyio.to_thread
-import surefoot
 from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, Request, UploadFile
 from fastapi.responses import StreamingResponse
+
+import surefoot
 
 LIMIT_S = 30.0
 CONNECTIONS = 3

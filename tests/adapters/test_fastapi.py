@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from patience import eventually
 
 pytest.importorskip("fastapi", reason="fastapi is not installed")

@@ -1,28 +1,34 @@
 """`surefoot.install()` under anyio: its contract for tasks and threads is kept on our pool.
 
-anyio's own tests of `to_thread` and `from_thread` pass against it, too, but for one that counts the threads which
-a loop leaves behind: ours belong to the process.
+anyio's own tests of `to_thread` and `from_thread` pass against it, too, but for one that counts the threads
+which a loop leaves behind: ours belong to the process.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import os
 import threading
+import weakref
 from contextvars import ContextVar
 
-import child
 import pytest
+
+import child
 import surefoot
 from patience import HANG_S, await_event, eventually
 
-anyio = pytest.importorskip("anyio", reason="anyio is not installed")
-import anyio.from_thread  # noqa: E402
-import anyio.lowlevel  # noqa: E402
-import anyio.to_thread  # noqa: E402
-from anyio._backends import _asyncio as backend  # noqa: E402
-from surefoot import FixedController  # noqa: E402
-from surefoot.adapters.anyio import Backend, WorkerThreads  # noqa: E402
+pytest.importorskip("anyio", reason="anyio is not installed")
+import anyio
+import anyio.from_thread
+import anyio.lowlevel
+import anyio.to_thread
+from anyio._backends import _asyncio as backend
+
+from surefoot import FixedController
+from surefoot.adapters.anyio import Backend, WorkerThreads
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("SUREFOOT_DISABLE") == "1", reason="SUREFOOT_DISABLE=1: install() does nothing"
@@ -158,18 +164,12 @@ def test_a_failed_call_is_not_kept(installation, run):
     gone = []
 
     def fail(argument):
-        import weakref
-
         gone.append(weakref.ref(argument))
         raise ValueError
 
     async def main():
-        try:
+        with contextlib.suppress(ValueError):
             await anyio.to_thread.run_sync(fail, Argument())
-        except ValueError:
-            pass
-
-    import gc
 
     gc.disable()
     try:
@@ -298,9 +298,10 @@ def test_a_cancelled_task_does_not_even_begin(installation, run):
 
 def test_a_loop_that_is_closed_meanwhile_is_no_error(installation, gate, caplog):
     async def main():
-        asyncio.ensure_future(anyio.to_thread.run_sync(gate, abandon_on_cancel=True))
+        left = asyncio.ensure_future(anyio.to_thread.run_sync(gate, abandon_on_cancel=True))
         while installation.stats().tasks_running == 0:
             await asyncio.sleep(0.001)
+        assert not left.done()
 
     anyio.run(main)
     gate.open.set()
@@ -458,7 +459,8 @@ def test_anyio_imported_later_is_covered():
         assert installation.anyio == "absent" and "anyio" not in sys.modules
         import anyio, anyio.to_thread
         async def main():
-            return await anyio.to_thread.run_sync(lambda: threading.current_thread() in installation.executor._threads)
+            thread = await anyio.to_thread.run_sync(threading.current_thread)
+            return thread in installation.executor._threads
         print(anyio.run(main), installation.anyio)
         surefoot.uninstall()
         print(anyio.run(main), [finder for finder in sys.meta_path if type(finder).__name__ == "OnImport"])

@@ -9,8 +9,9 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import child
 import pytest
+
+import child
 import surefoot
 from patience import HANG_S, await_event, eventually
 
@@ -387,7 +388,7 @@ def test_installed_in_the_parent_used_in_a_forked_child():
         import asyncio, os, threading, surefoot
         installation = surefoot.install()
         async def main():
-            return await asyncio.to_thread(lambda: threading.current_thread() in installation.executor._threads)
+            return await asyncio.to_thread(threading.current_thread) in installation.executor._threads
         assert asyncio.run(main())
         pid = os.fork()
         if pid == 0:

@@ -3,10 +3,10 @@
 anyio has no place for another pool, so the method of its asyncio backend that runs a call in a thread is
 replaced by one that does the same on ours: it keeps anyio's contract for the calling task (checkpoints, the
 default limiter, cancellation) and for the thread (context, ``anyio.from_thread``). Calls with an explicit
-limiter stay anyio's own: that a dependency's cleanup has a thread of its own is what keeps FastAPI from deadlock.
+limiter stay anyio's own: a thread of its own for a dependency's cleanup is what keeps FastAPI from deadlock.
 
-The default limiter remains, and remains the user's: its ``total_tokens`` starts at the pool's cap instead of at
-40, and what a program writes there bounds how many calls it has on the pool at once.
+The default limiter remains, and remains the user's: its ``total_tokens`` starts at the pool's cap instead of
+at 40, and what a program writes there bounds how many calls it has on the pool at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from asyncio import AbstractEventLoop, CancelledError, get_running_loop
 from asyncio import Future as LoopFuture
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import Context, copy_context
+from contextvars import copy_context
 from types import ModuleType
 from typing import Any
 
@@ -52,6 +52,7 @@ class Call:
         func: Callable[..., Any],
         args: tuple[Any, ...],
     ) -> None:
+        """Take what the thread will need, in the task that calls."""
         self.__wrapped__ = _what_runs(func)
         self._func = func
         self._args = args

@@ -1,8 +1,8 @@
 """asyncio's default executor: every event loop gets its own face of the one pool.
 
 ``loop.run_in_executor(None, ...)`` is where the default executor is made and used, also by
-``asyncio.to_thread`` and ``getaddrinfo``; it is replaced in the loop's class by a function that gives the loop
-a face of the pool before its first use. That covers loops that run already as well as those to come.
+``asyncio.to_thread`` and ``getaddrinfo``; it is replaced in the loop's class by a function that gives the
+loop a face of the pool before its first use. That covers loops that run already and those to come.
 """
 
 from __future__ import annotations

@@ -28,13 +28,13 @@ class OnImport:
                 # Not taken from there: this waits for another thread that is in the middle of importing it.
                 self._tell(name, importlib.import_module(name))
         if self._then:
-            sys.meta_path.insert(0, self)  # type: ignore[arg-type]
+            sys.meta_path.insert(0, self)
 
     def stop(self) -> None:
         """Listen no longer."""
         self._then.clear()
         if self in sys.meta_path:
-            sys.meta_path.remove(self)  # type: ignore[arg-type]
+            sys.meta_path.remove(self)
 
     def _tell(self, name: str, module: ModuleType) -> None:
         then = self._then.pop(name, None)
