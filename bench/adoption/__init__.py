@@ -1,1 +1,1 @@
-"""surefoot under real servers, against each static size of the same server."""
+"""Adapters against fixed sizes: real servers and clusters, fresh processes, alternating rounds."""
