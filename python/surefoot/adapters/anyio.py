@@ -132,8 +132,9 @@ class Backend:
         names = ("func", "args", "abandon_on_cancel", "limiter")
         if tuple(inspect.signature(self.run).parameters) != names:
             raise LookupError(f"run_sync_in_worker_thread does not take {', '.join(names)}")
+        scope = self.cancel_scope()
         for name in ("_parent_scope", "_effectively_cancelled"):
-            if not hasattr(self.cancel_scope, name):
+            if not hasattr(scope, name):
                 raise LookupError(f"CancelScope has no {name}")
 
 
