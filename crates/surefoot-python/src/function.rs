@@ -49,7 +49,7 @@ const CLASS: usize = 0;
 const BUILTIN: usize = 1;
 
 /// What one worker met last.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LastSeen {
     key: Key,
     id: FunctionId,

@@ -3,6 +3,9 @@
 //! The originals are kept on purpose: other packages replace `ThreadPoolExecutor.submit`, and
 //! [`Standard::is_submit_patched`] tells whether one did.
 
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
@@ -34,6 +37,15 @@ pub(crate) struct Standard {
 
 static STANDARD: PyOnceLock<Standard> = PyOnceLock::new();
 
+/// What the package itself puts in the place of `submit` to observe standard pools; it is kept.
+static OBSERVING_SUBMIT: AtomicPtr<ffi::PyObject> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Names that function, once.
+pub(crate) fn set_observing_submit(function: Py<PyAny>) {
+    // Relaxed: only the address is compared. A second one leaves the first's reference behind.
+    OBSERVING_SUBMIT.store(function.into_ptr(), Ordering::Relaxed);
+}
+
 impl Standard {
     /// The objects; an error before [`configure`] was called.
     pub(crate) fn get(py: Python<'_>) -> PyResult<&Self> {
@@ -44,7 +56,9 @@ impl Standard {
 
     /// Whether somebody replaced `ThreadPoolExecutor.submit` since the import.
     pub(crate) fn is_submit_patched(&self, py: Python<'_>) -> PyResult<bool> {
-        Ok(!self.executor.bind(py).getattr(name!(py, "submit"))?.is(&self.submit))
+        let submit = self.executor.bind(py).getattr(name!(py, "submit"))?;
+        let is_ours = || submit.as_ptr() == OBSERVING_SUBMIT.load(Ordering::Relaxed);
+        Ok(!submit.is(&self.submit) && !is_ours())
     }
 
     /// Calls `ThreadPoolExecutor.submit` as it is now.

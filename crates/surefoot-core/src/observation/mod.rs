@@ -117,7 +117,11 @@ pub struct PoolBook {
     pub seen: Seen,
     /// Time that calls of it held the interpreter's lock: an estimate from looks.
     pub held_ns: f64,
+    cap: u64,
+    is_elsewhere: bool,
     busy: u64,
+    /// Time that workers took to wake in the current window.
+    waking_ns: u64,
     /// CPU time of the calls that ended.
     cpu_ns: u64,
     is_cpu_known: bool,
@@ -208,10 +212,21 @@ impl Books {
         Self { window_began_ns: now_ns, ..Self::default() }
     }
 
-    /// Adds a pool; its number.
-    pub fn add_pool(&mut self) -> usize {
-        self.pools.push(PoolBook { is_cpu_known: true, ..PoolBook::default() });
+    /// Adds a pool of at most `cap` workers; its number.
+    pub fn add_pool(&mut self, cap: u64) -> usize {
+        self.pools.push(PoolBook { cap, is_cpu_known: true, ..PoolBook::default() });
         self.pools.len() - 1
+    }
+
+    /// Adds a pool that keeps its own books: only its number, for the timeline.
+    pub fn add_elsewhere(&mut self) -> usize {
+        self.pools.push(PoolBook { is_elsewhere: true, ..PoolBook::default() });
+        self.pools.len() - 1
+    }
+
+    /// A worker was woken for a task, and this much later began it.
+    pub fn woke(&mut self, pool: usize, delay_ns: u64) {
+        self.pools[pool].waking_ns += delay_ns;
     }
 
     /// The pools; the place is the number.
@@ -244,12 +259,15 @@ impl Books {
         !self.calls.is_empty()
     }
 
-    /// A task was submitted to a pool.
-    pub fn submitted(&mut self, pool: usize) {
+    /// A task was submitted to a pool. Says whether a worker is free to take it at once: then the time
+    /// up to its start is that of waking a worker, most of which may be a wait for the interpreter.
+    pub fn submitted(&mut self, pool: usize) -> bool {
         let book = &mut self.pools[pool];
+        let is_prompt = book.queue_length == 0 && book.busy < book.cap;
         book.ledger.submitted();
         book.queue_length += 1;
         book.queue_peak = book.queue_peak.max(book.queue_length);
+        is_prompt
     }
 
     /// A task that was submitted will never run.
@@ -413,8 +431,11 @@ impl Books {
             let runqueue_before = std::mem::replace(&mut book.runqueue_marked_ns, used.runqueue_ns);
             let runqueue_ns =
                 used.runqueue_ns.zip(runqueue_before).map(|(now, before)| now.saturating_sub(before));
-            // Whose the waiters are is not known: as many as of the threads in calls.
+            // Whose the waiters are is not known: those that were not just waking are taken to be in
+            // calls, of each pool as many as its part of the calls.
             let part = if all_busy_ns == 0 { 0.0 } else { period.busy_ns as f64 / all_busy_ns as f64 };
+            let waking_ns = std::mem::take(&mut book.waking_ns) as f64;
+            let waited_ns = (looks.waited_ns - waking_ns).max(0.0) * part;
             let window = Window {
                 duration_ns,
                 arrivals: period.arrivals,
@@ -427,10 +448,13 @@ impl Books {
                 workers_cpu_ns: cpu_ns,
                 workers_runqueue_ns: runqueue_ns,
                 is_runqueue_sampled: used.is_runqueue_sampled,
-                looks: Looks { waited_ns: looks.waited_ns * part, ..looks },
+                looks: Looks { waited_ns, ..looks },
                 allowance,
                 ..Window::default()
             };
+            if book.is_elsewhere {
+                continue;
+            }
             let sums = ShareSums::of_window(&window);
             if let Some(sums) = &sums {
                 book.shares.add(sums);

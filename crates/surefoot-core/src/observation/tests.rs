@@ -29,15 +29,15 @@ fn free() -> Glance {
 
 fn books() -> Books {
     let mut books = Books::new(0);
-    books.add_pool();
+    books.add_pool(4);
     books
 }
 
 #[test]
 fn a_task_is_queued_runs_and_is_counted() {
     let mut books = books();
-    books.submitted(0);
-    books.submitted(0);
+    assert!(books.submitted(0), "a worker is free");
+    assert!(!books.submitted(0), "another task is before it");
     books.submitted(0);
     books.withdrawn(0);
     let ticket = books.begin(call(1, 1, None), true, MS).expect("not recursive");
@@ -153,7 +153,7 @@ fn a_window_counts_calls_in_flight() {
 #[test]
 fn waits_for_tasks_of_the_same_pool_are_counted() {
     let mut books = books();
-    let other = books.add_pool();
+    let other = books.add_pool(4);
     let ticket = books.begin(call(1, 1, None), false, 0).expect("not recursive");
     books.joins(ticket, other, true);
     assert_eq!(books.pools()[other].joining_peak, 0, "its thread is of another pool");
