@@ -39,7 +39,7 @@ mod _core {
     #[pymodule_export]
     use super::future::FutureCore;
     #[pymodule_export]
-    use super::observe::{Observation, ObservedCall, set_observing_submit};
+    use super::observe::{Observation, ObservedCall, allowed_cores, set_observing_submit};
     #[pymodule_export]
     use super::placement::{announce_child, guard_children};
     #[pymodule_export]

@@ -40,18 +40,21 @@ static STANDARD: PyOnceLock<Standard> = PyOnceLock::new();
 /// What the package itself puts in the place of `submit` to observe standard pools; it is kept.
 static OBSERVING_SUBMIT: AtomicPtr<ffi::PyObject> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Names that function, once.
-pub(crate) fn set_observing_submit(function: Py<PyAny>) {
-    // Relaxed: only the address is compared. A second one leaves the first's reference behind.
-    OBSERVING_SUBMIT.store(function.into_ptr(), Ordering::Relaxed);
-}
-
 impl Standard {
     /// The objects; an error before [`configure`] was called.
     pub(crate) fn get(py: Python<'_>) -> PyResult<&Self> {
         STANDARD.get(py).ok_or_else(|| {
             pyo3::exceptions::PyRuntimeError::new_err("surefoot._core is used without surefoot")
         })
+    }
+
+    /// Names the function by which the package observes `submit`, if it stands on the original.
+    pub(crate) fn set_observing_submit(&self, function: Py<PyAny>, below: &Bound<'_, PyAny>) {
+        if below.is(&self.submit) {
+            // Relaxed: only the address is compared. The one before leaves its reference behind, so
+            // that its address stays its own.
+            OBSERVING_SUBMIT.store(function.into_ptr(), Ordering::Relaxed);
+        }
     }
 
     /// Whether somebody replaced `ThreadPoolExecutor.submit` since the import.

@@ -21,7 +21,7 @@ use surefoot_core::sync::lock_std;
 
 use crate::executor::PoolCore;
 use crate::process;
-use crate::sensors::gil;
+use crate::sensors::{allowance, gil};
 
 use self::books::{Observed, OwnPool};
 pub(crate) use self::call::ObservedCall;
@@ -119,9 +119,21 @@ impl Observation {
     }
 }
 
-/// Names the function by which the package observes `ThreadPoolExecutor.submit`: pools of ours take
-/// no notice of it, since they are read and not observed.
+/// Names the function by which the package observes `ThreadPoolExecutor.submit`, and what that calls.
+/// If the latter is the standard library's own, pools of ours take no notice: they are read and not
+/// observed.
 #[pyfunction]
-pub(crate) fn set_observing_submit(function: Py<PyAny>) {
-    crate::standard::set_observing_submit(function);
+pub(crate) fn set_observing_submit(
+    py: Python<'_>,
+    function: Py<PyAny>,
+    below: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    crate::standard::Standard::get(py)?.set_observing_submit(function, below);
+    Ok(())
+}
+
+/// Cores that the process may use; a quota counts in fractions.
+#[pyfunction]
+pub(crate) fn allowed_cores() -> f64 {
+    allowance::current(clock::now_ns()).cores
 }
