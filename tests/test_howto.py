@@ -44,7 +44,9 @@ def test_blocks_are_one_program_whose_files_and_commands_are_there(tmp_path):
         + fenced("python", "import sys\nsys.path.insert(0, 'beside')\nfrom beside import value")
         + fenced("text", "rm -rf this is not run")
         + fenced("python", "print(value, file=open('out', 'w'))")
-        + fenced("console", "$ grep 7 out   # finds it\n7\n$ python -c 'import surefoot' && surefoot --version"),
+        + fenced(
+            "console", "$ grep 7 out   # finds it\n7\n$ python -c 'import surefoot' && surefoot --version"
+        ),
         tmp_path,
     )
     assert (tmp_path / "out").read_text() == "7\n"
