@@ -1,0 +1,1 @@
+"""Where the time of a program's threads goes, and which one number to change."""
