@@ -123,6 +123,8 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         if standard._shutdown or _exit.is_near:
             self.__pool.close("exit")
         _live[id(self)] = weakref.ref(self, functools.partial(_forget, id(self)))
+        for meet in _meeters:
+            meet(self)
 
     def __overrides_machinery(self) -> bool:
         own, ours = type(self), AdaptiveThreadPoolExecutor
@@ -295,6 +297,8 @@ class _Exit:
 
 _exit = _Exit()
 _live: dict[int, weakref.ref[AdaptiveThreadPoolExecutor]] = {}
+# Called with each new executor that has a pool: who profiles wants to read it.
+_meeters: tuple[Callable[[AdaptiveThreadPoolExecutor], None], ...] = ()
 # Pools of a parent process. They are kept: dropping one would run finalizers of objects that still
 # belong to the parent's tasks.
 _left_behind: list[Any] = []

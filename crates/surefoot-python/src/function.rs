@@ -114,6 +114,11 @@ impl Functions {
         id
     }
 
+    /// The number of a function of this name.
+    pub(crate) fn number_of(&self, name: String) -> FunctionId {
+        lock_std(&self.0).number(name)
+    }
+
     /// The names, each at the place that its number says.
     pub(crate) fn names(&self) -> Vec<String> {
         let table = lock_std(&self.0);

@@ -21,6 +21,7 @@ use crate::function::Functions;
 use crate::future::FutureCore;
 use crate::join::PoolId;
 use crate::name::name;
+use crate::observe::Listeners;
 use crate::placement::{self, Keeper};
 use crate::process;
 use crate::records;
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
     /// `None` for a pool whose limit is constant: nobody need look after it.
     pub(crate) regulator: Option<Mutex<Regulator>>,
     pub(crate) functions: Functions,
+    pub(crate) listeners: Listeners,
     /// The monitor's.
     meter: Mutex<WorkerMeter>,
     is_watched: AtomicBool,
@@ -80,6 +82,7 @@ impl Shared {
             initializer,
             regulator,
             functions: Functions::default(),
+            listeners: Listeners::default(),
             meter,
             is_watched,
             keeper,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from surefoot.profile import analysis
 from surefoot.profile.findings import best_workers, is_remote, is_saturated, limited_by
-from surefoot.profile.measured import Measured, Pool
 from surefoot.profile.record import Finding, Setting
+
+if TYPE_CHECKING:
+    from surefoot.profile.measured import Measured, Pool
 
 # Where the size of a pool is set, by what made the pool.
 PLACES = {
@@ -56,22 +60,32 @@ def _setting(measured: Measured, pool: Pool, limit: Finding) -> Setting | None:
         has_lock=measured.lock.is_enabled,
         beside_s=_beside_s(measured),
     )
-    value = knee.with_reserve
-    if value is None or need.alone_s is None or knee.ceiling_per_s is None:
+    if need.alone_s is None or knee.ceiling_per_s is None:
         return None
-    bottleneck = "the interpreter's lock" if knee.bottleneck == "gil" else f"{measured.cores:g} cores"
     tried = max(1, pool.workers_peak)
-    why = (
-        f"A call takes {_ms(need.alone_s)} when nobody is in its way, {_ms(knee.servers / knee.ceiling_per_s)} of "
-        f"that on {bottleneck}: {knee.threads:.1f} ± {(knee.threads or 0) * knee.error:.1f} at once use it fully, "
-        f"at {knee.ceiling_per_s:.3g} calls a second.{now}"
-    )
-    if value > REACH * tried:
-        if not is_saturated(pool, points):
-            return None
+    value, why = knee.with_reserve, _why(need, knee, measured.cores)
+    is_far = value > REACH * tried if value is not None else (knee.least or 0.0) > REACH * tried
+    if is_far and not is_saturated(pool, points):
+        # More were not needed, so nothing was learnt of more.
+        return None
+    if is_far:
         value = REACH * tried
         why += f" As only {tried} were tried, go there in steps."
-    return Setting(where, value, why)
+    return None if value is None else Setting(where, value, why + now)
+
+
+def _why(need: analysis.Demand, knee: analysis.Knee, cores: float) -> str:
+    assert need.alone_s is not None
+    assert knee.ceiling_per_s is not None
+    bottleneck = "the interpreter's lock" if knee.bottleneck == "gil" else f"{cores:g} cores"
+    if knee.threads is None:
+        return f"A call takes {_ms(need.alone_s)}, so little of that on {bottleneck} that many more fit."
+    on_it_s = knee.servers / knee.ceiling_per_s
+    return (
+        f"A call takes {_ms(need.alone_s)} when nobody is in its way, {_ms(on_it_s)} of that on "
+        f"{bottleneck}: {knee.threads:.1f} ± {knee.threads * knee.error:.1f} at once use it fully, at "
+        f"{knee.ceiling_per_s:.3g} calls a second."
+    )
 
 
 def _beside_s(measured: Measured) -> float:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from surefoot.profile.measured import Function, Lock, Measured
+if TYPE_CHECKING:
+    from surefoot.profile.measured import Function, Lock, Measured
 
 # Fewer calls are an anecdote.
 LEAST_CALLS = 20
@@ -49,6 +51,7 @@ class Knee:
         threads: Threads that reach it if calls never queue; ``None`` if the data cannot say.
         servers: How many calls the bottleneck serves at once: cores, or one lock.
         error: One standard deviation of ``threads``, as a part of it.
+        least: What ``threads`` is at least, two standard deviations down; ``None`` if not even that is known.
     """
 
     bottleneck: str
@@ -56,6 +59,7 @@ class Knee:
     threads: float | None
     servers: float
     error: float
+    least: float | None = None
 
     @property
     def whole(self) -> int | None:
@@ -81,8 +85,7 @@ def demand(function: Function, lock: Lock) -> Demand:
     if shares is not None and shares.gil is not None:
         alone_s = wall_s * max(0.0, 1 - shares.gil - shares.runqueue)
         alone_error_s = wall_s * shares.error
-        if cpu_s is not None:
-            alone_s = max(alone_s, cpu_s)
+        alone_s = max(alone_s, cpu_s or 0.0, gil_s or 0.0)
     return Demand(gil_s, gil_error_s, cpu_s, alone_s, alone_error_s)
 
 
@@ -94,11 +97,14 @@ def _held(function: Function, lock: Lock, cpu_s: float | None) -> tuple[float | 
     part = min(1.0, (function.held_s + lock.gap_s) / lock.seen_s)
     error_s = lock.gap_s * math.sqrt(lock.looks * part * (1 - part)) / calls
     error_s = max(error_s, lock.gap_s / calls)
-    held_s = function.held_s / calls
-    if cpu_s is not None and abs(held_s - cpu_s) <= 2 * error_s:
-        # Python code holds the lock as long as it computes, and that time is known exactly.
-        return cpu_s, min(error_s, cpu_s)
-    return held_s, error_s
+    asleep_s = min(function.asleep_holding_s, function.held_s) / calls
+    awake_s = function.held_s / calls - asleep_s
+    most_s = math.inf if lock.shows_sleep or cpu_s is None else cpu_s + 2 * error_s
+    if cpu_s is not None and cpu_s - 2 * error_s < awake_s <= most_s:
+        # Python code holds the lock as long as it computes, and that time is known exactly. What a holder
+        # that is awake takes beyond, it waits for a core: that is no need of the call's.
+        return cpu_s + asleep_s, min(error_s, cpu_s + asleep_s)
+    return awake_s + asleep_s, error_s
 
 
 def knee(need: Demand, calls: int, cores: float, *, has_lock: bool, beside_s: float = 0.0) -> Knee:
@@ -125,16 +131,17 @@ def knee(need: Demand, calls: int, cores: float, *, has_lock: bool, beside_s: fl
         return nothing
     if need.alone_s is None or calls < LEAST_CALLS:
         return Knee(name, 1 / demand_s, None, servers, 0.0)
-    alone_s = max(need.alone_s, demand_s if name == "gil" else 0.0)
+    alone_s = max(need.alone_s, 1e-9)
     error = math.hypot(error_s / demand_s, need.alone_error_s / alone_s)
-    threads = alone_s / demand_s if error <= MOST_ERROR else None
-    return Knee(name, 1 / demand_s, threads, servers, error)
+    threads = alone_s / demand_s
+    least = max(0.0, alone_s - 2 * need.alone_error_s) / (demand_s + 2 * error_s)
+    return Knee(name, 1 / demand_s, threads if error <= MOST_ERROR else None, servers, error, least)
 
 
 def used_lock(measured: Measured) -> float | None:
-    """Part of the time that the interpreter's lock was held; ``None`` if unknown or there is none."""
+    """Part of the time that the interpreter's lock was held or wanted; ``None`` if unknown or there is none."""
     lock = measured.lock
-    return lock.held_s / lock.seen_s if lock.is_enabled and lock.seen_s > 0 else None
+    return lock.busy_s / lock.seen_s if lock.is_enabled and lock.seen_s > 0 else None
 
 
 def used_cores(measured: Measured) -> float | None:

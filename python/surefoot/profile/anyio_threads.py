@@ -62,7 +62,7 @@ def _patch(module: ModuleType) -> None:
     global _patched
     backend = getattr(module, "AsyncIOBackend", None)
     before = None if backend is None else backend.__dict__.get("run_sync_in_worker_thread")
-    if _patched is not None or not isinstance(before, classmethod):
+    if backend is None or _patched is not None or not isinstance(before, classmethod):
         return
     standard = before.__func__
 

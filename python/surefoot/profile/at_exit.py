@@ -6,9 +6,12 @@ import atexit
 import os
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from surefoot.profile.record import Profile
 from surefoot.profile.session import Session
+
+if TYPE_CHECKING:
+    from surefoot.profile.record import Profile
 
 _silent = [False]
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from surefoot.launch.program import CannotOpenError, Program
 
 USAGE = "surefoot profile [OPTIONS] (script.py | -m module | -c code) [ARGS]..."
-HELP = f"""Run a Python program as it is and say what its threads did, what limits it, and which number to change.
+HELP = f"""Run a Python program as it is; say what its threads did, what limits it, and which number to change.
 
 Usage: {USAGE}
 
-The program's output and exit code are its own; the summary goes to the standard error when it ends. Processes that
-it starts are not measured.
+The program's output and exit code are its own; the summary goes to the standard error when it ends. Processes
+that it starts are not measured.
 
 Options:
       --json <FILE>   Write the record to FILE as JSON

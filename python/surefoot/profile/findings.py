@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from surefoot.profile.analysis import LEAST_CALLS, used_cores, used_lock
-from surefoot.profile.measured import Measured, Pool
 from surefoot.profile.record import Finding, TimelinePoint
+
+if TYPE_CHECKING:
+    from surefoot.profile.measured import Measured, Pool
 
 # A resource that is used more is what limits; by how much waiting shows, no more than by this.
 BUSY = 0.85
@@ -18,7 +22,7 @@ def limited_by(measured: Measured) -> Finding:
     if calls < LEAST_CALLS or measured.active_s < LEAST_S:
         return Finding(
             "too-few-calls",
-            f"Too few calls to say: {calls} in {measured.active_s:.2f} s (at least {LEAST_CALLS} in {LEAST_S} s).",
+            f"Too few calls to say: {calls} in {measured.active_s:.2f} s; it takes {LEAST_CALLS} in {LEAST_S} s.",
         )
     lock, cores = used_lock(measured), used_cores(measured)
     if lock is not None and lock >= BUSY:
@@ -27,8 +31,9 @@ def limited_by(measured: Measured) -> Finding:
         if asleep_s > 0.3 * held.held_s:
             return Finding(
                 "gil-sleeper",
-                f"Native code that sleeps with the interpreter's lock: it is held {lock:.0%} of the time, and "
-                f"{asleep_s / held.held_s:.0%} of that its holder is asleep. Nobody else runs meanwhile.",
+                f"Native code that sleeps with the interpreter's lock: it is held or wanted {lock:.0%} of the "
+                f"time, and while it is held its holder sleeps {asleep_s / held.held_s:.0%} of the time. "
+                f"Nobody else runs meanwhile.",
             )
         if measured.cores > 1.05:
             return Finding("gil", _of_lock(measured, lock))
@@ -45,10 +50,12 @@ def limited_by(measured: Measured) -> Finding:
 def _of_lock(measured: Measured, used: float) -> str:
     inside = measured.lock.in_calls_s / max(measured.lock.held_s, 1e-9)
     beside = ""
-    if inside < 0.8:
-        beside = f" Of that, {1 - inside:.0%} is held by other threads than those observed, the main thread among them."
+    # Of pools of ours it is not known which threads hold the lock.
+    if inside < 0.8 and all(pool.kind != "surefoot" for pool in measured.pools):
+        beside = f" Of that, {1 - inside:.0%} falls to other threads, the main thread among them."
     return (
-        f"The interpreter's lock (GIL): it is held {used:.0%} of the time, and only one thread can hold it. "
+        f"The interpreter's lock (GIL): it is held or wanted {used:.0%} of the time, and only one thread "
+        f"can hold it. "
         f"More threads make calls slower, not more.{beside}"
     )
 
@@ -77,6 +84,8 @@ def _of_pool(measured: Measured, lock: float | None, cores: float | None) -> Fin
         )
     shares = pool.tasks.shares
     if is_saturated(pool, points):
+        if lock is not None and lock > 0.6 and shares is not None and (shares.gil or 0) > (shares.io or 0):
+            return Finding("gil", _of_lock(measured, lock))
         what = "I/O"
         if pool.at_lock > 0.5:
             what = "locks or other tasks"
@@ -95,7 +104,7 @@ def _of_pool(measured: Measured, lock: float | None, cores: float | None) -> Fin
 def _idle(lock: float | None, cores: float | None) -> str:
     parts = []
     if lock is not None:
-        parts.append(f"the interpreter's lock is held only {lock:.0%} of the time")
+        parts.append(f"the interpreter's lock is held {lock:.0%} of the time")
     if cores is not None:
         parts.append(f"{cores:.0%} of the cores are used")
     return " and ".join(parts) or "nothing of this process is known to be used up"
@@ -159,10 +168,13 @@ def warnings(measured: Measured) -> tuple[Finding, ...]:
             found.append(
                 Finding(
                     "sleeps-with-gil",
-                    f"{function.name} holds the interpreter's lock while it is asleep, {part:.0%} of the time: "
-                    f"native code in it does not release the lock. Every other thread stands still meanwhile.",
+                    f"{function.name} holds the interpreter's lock while it is asleep, {part:.0%} of the "
+                    f"time: native code in it does not release the lock. Every other thread stands still.",
                 )
             )
+    crowd = _crowd(measured)
+    if crowd is not None:
+        found.append(crowd)
     workers = max((pool.workers_peak for pool in measured.pools), default=0)
     for library, threads in measured.library_threads.items():
         if threads > 1 and workers > 1 and threads * workers > 2 * max(1.0, measured.cores):
@@ -178,14 +190,17 @@ def warnings(measured: Measured) -> tuple[Finding, ...]:
             found.append(
                 Finding(
                     "nested-waits",
-                    f"{pool.joining_peak} of the {pool.cap} workers of {pool.name} waited at once for other tasks "
-                    f"of the same pool: once all of them do, nobody is left to run those, and it stands still "
-                    f"for ever.",
+                    f"{pool.joining_peak} of the {pool.cap} workers of {pool.name} waited at once for other "
+                    f"tasks of the same pool: once all of them do, nobody is left to run those, and it "
+                    f"stands still for ever.",
                 )
             )
         if pool.running:
             found.append(
-                Finding("still-running", f"{pool.running} calls of {pool.name} had not ended: they are not counted.")
+                Finding(
+                    "still-running",
+                    f"{pool.running} calls of {pool.name} had not ended: they are not counted.",
+                )
             )
     if measured.lock.is_enabled and measured.lock.seen_s <= 0 and measured.active_s > LEAST_S:
         found.append(
@@ -196,3 +211,16 @@ def warnings(measured: Measured) -> tuple[Finding, ...]:
             )
         )
     return tuple(found)
+
+
+def _crowd(measured: Measured) -> Finding | None:
+    """Say whether others on the machine took the cores."""
+    used, pool = used_cores(measured), main_pool(measured)
+    shares = None if pool is None else pool.tasks.shares
+    if pool is None or shares is None or used is None or used > 0.8 or shares.runqueue < 0.1:
+        return None
+    return Finding(
+        "crowded",
+        f"Other programs take the cores: threads of {pool.name} waited for one {shares.runqueue:.0%} of their "
+        f"time, though this program uses {used:.0%} of what it may. Profile again on a quiet machine.",
+    )

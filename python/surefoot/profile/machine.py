@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import os
 import platform
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +78,6 @@ def memory_used_bytes() -> int | None:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     return None
-
-
-def monotonic_of(moment: datetime.datetime) -> float:
-    """Return what the monotonic clock showed at a moment in the past."""
-    return time.monotonic() - (datetime.datetime.now(datetime.timezone.utc) - moment).total_seconds()
 
 
 def library_threads() -> dict[str, int]:

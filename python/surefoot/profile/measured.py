@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from surefoot.profile.record import TimelinePoint
-from surefoot.records import Shares
+if TYPE_CHECKING:
+    from surefoot.profile.record import TimelinePoint
+    from surefoot.records import Shares
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Lock:
         held_s: Time that it was held.
         busy_s: Time that it was held or wanted.
         in_calls_s: Of the time that it was held, by observed calls.
+        shows_sleep: Whether holders that are asleep could be told from others.
     """
 
     is_enabled: bool
@@ -28,6 +31,7 @@ class Lock:
     held_s: float = 0.0
     busy_s: float = 0.0
     in_calls_s: float = 0.0
+    shows_sleep: bool = True
 
     @property
     def gap_s(self) -> float:

@@ -6,19 +6,21 @@ import functools
 import inspect
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
-from surefoot.profile.record import (
-    Finding,
-    FunctionProfile,
-    LimitDecision,
-    PoolProfile,
-    Profile,
-    Program,
-    Setting,
-    TimelinePoint,
-)
 from surefoot.profile.session import Session
+
+if TYPE_CHECKING:
+    from surefoot.profile.record import (
+        Finding,
+        FunctionProfile,
+        LimitDecision,
+        PoolProfile,
+        Profile,
+        Program,
+        Setting,
+        TimelinePoint,
+    )
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,8 +31,8 @@ class Profiling:
 
     As a context manager it measures what the standard pools, pools of surefoot and anyio's worker threads of
     the whole process do until the block ends; as a decorator it measures the calls of a function, in whatever
-    threads they are made. Its attributes are those of a :class:`surefoot.profile.Profile`, up to the end or, if
-    that has not come, up to now. May be read from any thread.
+    threads they are made. Its attributes are those of a :class:`surefoot.profile.Profile`, up to the end or,
+    if that has not come, up to now. May be read from any thread.
     """
 
     def __init__(self) -> None:
@@ -157,8 +159,8 @@ def profile(function: Callable[P, T], /) -> Callable[P, T]: ...
 def profile(function: Callable[..., Any] | None = None, /) -> Any:
     """Measure a part of a program, or the calls of a function.
 
-    Used as ``with surefoot.profile() as profile:``, as ``@surefoot.profile`` or as ``@surefoot.profile()``. Any
-    number may go on at once, in one another or overlapping.
+    Used as ``with surefoot.profile() as profile:``, as ``@surefoot.profile`` or as ``@surefoot.profile()``.
+    Any number may go on at once, in one another or overlapping.
 
     Args:
         function: What to measure the calls of; ``None``: the caller will say.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures.thread import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,7 +24,7 @@ from surefoot.profile.record import (
     Profile,
     TimelinePoint,
 )
-from surefoot.records import Shares
+from surefoot.records import PoolStats, Shares
 
 if TYPE_CHECKING:
     from surefoot import _core
@@ -44,8 +45,8 @@ class _Known:
         self.kind = kind
         self.place = place
         self.cap = cap
-        # Of ours: the executor and its reading when it was met.
-        self.executor: AdaptiveThreadPoolExecutor | None = None
+        # Of ours: the pool, which keeps no executor alive, and its reading when it was met.
+        self.pool: _core.Pool | None = None
         self.before: Any = None
         self.after: Any = None
         self.decided: tuple[Any, ...] = ()
@@ -54,9 +55,9 @@ class _Known:
 class Session:
     """Observes this process: standard pools, pools of ours, anyio's threads, and what :meth:`call` is given.
 
-    Any number of sessions may go on at once, in any threads, overlapping or inside one another. All methods may
-    be called from any thread. Where the native half cannot be had, or with ``SUREFOOT_DISABLE=1``, nothing is
-    observed and the profile says so.
+    Any number of sessions may go on at once, in any threads, overlapping or inside one another. All methods
+    may be called from any thread. Where the native half cannot be had, or with ``SUREFOOT_DISABLE=1``,
+    nothing is observed and the profile says so.
     """
 
     def __init__(self) -> None:
@@ -74,6 +75,7 @@ class Session:
         self._kept: dict[str, Any] | None = None
         self._library_threads: dict[str, int] = {}
         self._started_at = datetime.datetime.now(datetime.timezone.utc)
+        self._began_s = 0.0
         self._process_id = os.getpid()
 
     @property
@@ -94,6 +96,7 @@ class Session:
             if self._observation is not None or self._kept is not None:
                 return self
             self._started_at = datetime.datetime.now(datetime.timezone.utc)
+            self._began_s = time.monotonic()
             from surefoot import executor
 
             # Of pools that were replaced by the standard one there is nothing to read.
@@ -114,7 +117,7 @@ class Session:
 
             self._executors = submission.Executors(self._number_of)
             self._numbers = self._executors.get
-        self._meet_own_pools()
+        self._meet_own_pools(True)
         submission.add(self)
         anyio_threads.add(self)
         return self
@@ -132,6 +135,7 @@ class Session:
         if not self._is_of_calls:
             from surefoot.profile import anyio_threads, submission
 
+            self._meet_own_pools(False)
             submission.remove(self)
             anyio_threads.remove(self)
         observation.stop()
@@ -154,7 +158,11 @@ class Session:
     def joins(self, executor_id: int, is_waiting: bool) -> bool:
         """Hear that the calling thread waits for a task of this executor, or does so no more."""
         number = self._numbers(executor_id)
-        return number is not None and self._observation is not None and self._observation.joins(number, is_waiting)
+        return (
+            number is not None
+            and self._observation is not None
+            and self._observation.joins(number, is_waiting)
+        )
 
     def submitted_to_anyio(self, function: Callable[..., Any], tokens: float) -> Callable[..., Any]:
         """Return what to give anyio's worker threads in place of a function."""
@@ -207,35 +215,41 @@ class Session:
         self._names.add(unique)
         return unique
 
-    def _meet_own_pools(self) -> None:
-        """Begin to read the pools of ours that are new."""
+    def _meet_own_pools(self, is_on: bool) -> None:
         from surefoot import adaptive
 
-        with self._lock:
-            assert self._observation is not None
-            met = {id(known.executor) for known in self._known.values() if known.executor is not None}
+        if is_on:
+            adaptive._meeters = (*adaptive._meeters, self.meet)
             for executor in adaptive._executors():
-                pool = executor.__dict__.get("_AdaptiveThreadPoolExecutor__pool")
-                if pool is None or id(executor) in met or len(self._known) >= 2 * MOST_POOLS:
-                    continue
-                stats = executor.stats()
-                number = self._observation.add_own_pool(pool)
-                name = executor._thread_name_prefix
-                known = _Known(number, self._unique(name), "surefoot", "", stats.cap)
-                known.executor, known.before = executor, stats
-                self._known[number] = known
+                self.meet(executor)
+        else:
+            adaptive._meeters = tuple(meet for meet in adaptive._meeters if meet != self.meet)
+
+    def meet(self, executor: AdaptiveThreadPoolExecutor) -> None:
+        """Begin to read a pool of ours."""
+        pool = executor.__dict__.get("_AdaptiveThreadPoolExecutor__pool")
+        with self._lock:
+            if pool is None or self._observation is None or self._kept is not None:
+                return
+            if (
+                any(known.pool is pool for known in self._known.values())
+                or len(self._known) >= 2 * MOST_POOLS
+            ):
+                return
+            number = self._observation.add_own_pool(pool)
+            name = self._unique(executor._thread_name_prefix)
+            known = self._known[number] = _Known(number, name, "surefoot", "", pool.cap)
+            known.pool, known.before = pool, PoolStats.of(pool.stats())
 
     # The record.
 
     def _read(self) -> dict[str, Any]:
         assert self._observation is not None
-        if not self._is_of_calls:
-            self._meet_own_pools()
-        for known in self._known.values():
-            if known.executor is not None:
-                known.after, known.decided = known.executor.stats(), known.executor.decisions()
+        for known in list(self._known.values()):
+            if known.pool is not None:
+                known.after, known.decided = PoolStats.of(known.pool.stats()), tuple(known.pool.decisions())
                 if self._kept is not None:
-                    known.executor = None
+                    known.pool = None
         return self._observation.read()
 
     def profile(self) -> Profile:
@@ -249,19 +263,18 @@ class Session:
         if not fields:
             nothing = Finding("not-measured", "Nothing was measured: this is a forked child.")
             return Profile(program, started_at, 0.0, (), (), (), (), nothing, (), ())
-        measured, own = self._measured(fields)
-        shown = [
-            *(_function(each, each_own, measured) for each, each_own in own),
-            *(_function(_of_fields(each), each, measured) for each in fields["functions"] if each["calls"]),
-        ]
+        measured = self._measured(fields)
+        told = {each["name"]: each for each in fields["functions"]}
+        nothing_told = {"failed": 0, "queued": None, "wall": None}
+        shown = [_function(each, told.get(each.name, nothing_told), measured) for each in measured.functions]
         shown.sort(key=lambda each: each.calls * (each.wall.mean_ns if each.wall else 0.0), reverse=True)
-        by_number = {known.name: known for known in self._known.values()}
+        by_name = {known.name: known for known in self._known.values()}
         pools = tuple(
             PoolProfile(
                 pool.name,
                 pool.kind,
                 pool.cap,
-                by_number[pool.name].after.limit if by_number[pool.name].after else None,
+                by_name[pool.name].after.limit if by_name[pool.name].after else None,
                 pool.workers_peak,
                 pool.queue_peak,
                 pool.tasks.calls,
@@ -282,22 +295,26 @@ class Session:
             warnings=warnings(measured),
         )
 
-    def _measured(self, fields: dict[str, Any]) -> tuple[Measured, list[tuple[Function, dict[str, Any]]]]:
+    def _measured(self, fields: dict[str, Any]) -> Measured:
         gil = fields["gil"]
         pools, timeline = [], []
-        own: list[tuple[Function, dict[str, Any]]] = []
+        functions = {each["name"]: _of_fields(each) for each in fields["functions"] if each["calls"]}
         active_s = gil["active_s"]
         for known in self._known.values():
             read = fields["pools"][known.number]
             points = [_point(known.name, point) for point in read["timeline"]]
             timeline += points
             if known.after is not None:
-                tasks, functions = _own_tasks(known)
-                own += functions
+                # Which threads of ours hold the lock is not seen: taken to be in proportion to their work.
+                held_s = max(0.0, gil["held_s"] - gil["in_calls_s"]) if gil["seen_s"] else None
+                own = _own_functions(known, held_s, self._own_cpu_s())
+                for each in own:
+                    functions[each.name] = _together(each.name, [each, *_present(functions.get(each.name))])
+                tasks = _together(known.name, own)
                 busy_s = sum(each["duration_s"] for each in read["timeline"] if each["busy_mean"] > 0)
                 active_s = max(active_s, busy_s)
             else:
-                tasks = _of_fields({**read, "name": known.name, "calls": read["tasks"], "asleep_holding_ns": 0})
+                tasks = _of_fields({**read, "name": known.name, "calls": read["tasks"]})
             seen = read["seen"]
             blocked = seen["gil"] + seen["lock"] + seen["io"]
             pool = Pool(
@@ -321,35 +338,42 @@ class Session:
             gil["held_s"],
             gil["busy_s"],
             gil["in_calls_s"],
+            fields["sightings"] > 0,
         )
         timeline.sort(key=lambda point: point.at_s)
-        measured = Measured(
+        return Measured(
             duration_s=fields["duration_s"],
             active_s=active_s,
             cores=fields["cores"],
             machine_cores=machine.cores(),
             process_cpu_s=fields["process_cpu_s"],
             lock=lock,
-            functions=tuple(_of_fields(each) for each in fields["functions"]),
+            functions=tuple(functions.values()),
             pools=tuple(pools),
             timeline=tuple(timeline),
             memory_bytes=machine.memory_bytes(),
             memory_used_bytes=machine.memory_used_bytes(),
             library_threads=self._library_threads,
         )
-        return measured, own
+
+    def _own_cpu_s(self) -> float:
+        pools = [known for known in self._known.values() if known.after is not None]
+        return sum(each.cpu_s or 0.0 for known in pools for each in _own_functions(known, None, 0.0))
 
     def _decisions(self) -> tuple[LimitDecision, ...]:
-        from surefoot.profile.machine import monotonic_of
-
-        began_s = monotonic_of(self._started_at)
+        began_s = self._began_s
         decisions = [
             LimitDecision(
-                each.at_s - began_s, known.name, each.limit_before, each.limit, each.reason, each.veto
+                at_s=each["at_s"] - began_s,
+                pool=known.name,
+                from_limit=each["limit_before"],
+                to_limit=each["limit"],
+                reason=each["reason"],
+                veto=each["veto"],
             )
             for known in self._known.values()
             for each in known.decided
-            if each.at_s >= began_s
+            if each["at_s"] >= began_s
         ]
         return tuple(sorted(decisions, key=lambda each: each.at_s))
 
@@ -379,24 +403,65 @@ def _of_fields(fields: dict[str, Any]) -> Function:
     )
 
 
-def _own_tasks(known: _Known) -> tuple[Function, list[tuple[Function, dict[str, Any]]]]:
-    """Return the tasks of a pool of ours since the session met it, in all and by function."""
-    before, after = known.before, known.after
+def _own_functions(known: _Known, held_s: float | None, all_cpu_s: float) -> list[Function]:
+    """Return the tasks of a pool of ours since the session met it, by function."""
     functions = []
-    for name, now in after.functions.items():
-        then = before.functions.get(name)
+    for name, now in known.after.functions.items():
+        then = known.before.functions.get(name)
         calls = now.tasks - (then.tasks if then else 0)
-        if calls <= 0:
-            continue
-        # What the pool has told of it is since it was made; the times are since the session met it.
-        wall_s = now.wall_s - (then.wall_s if then else 0.0)
-        cpu_s = now.cpu_s - (then.cpu_s if then else 0.0)
-        function = Function(name, calls, wall_s, cpu_s, None, 0.0, now.shares)
-        functions.append((function, {"failed": 0, "queued": None, "wall": None}))
-    calls = after.tasks_done + after.tasks_failed - before.tasks_done - before.tasks_failed
-    wall_s = sum(function.wall_s for function, _ in functions)
-    cpu_s = sum(function.cpu_s or 0.0 for function, _ in functions)
-    return Function(known.name, calls, wall_s, cpu_s, None, 0.0, after.shares), functions
+        if calls > 0:
+            # Shares are since the pool was made; the times are since the session met it.
+            cpu_s = now.cpu_s - (then.cpu_s if then else 0.0)
+            part = cpu_s / all_cpu_s if all_cpu_s > 0 else 0.0
+            held = None if held_s is None else held_s * part
+            wall_s = now.wall_s - (then.wall_s if then else 0.0)
+            functions.append(Function(name, calls, wall_s, cpu_s, held, 0.0, now.shares))
+    return functions
+
+
+def _present(function: Function | None) -> list[Function]:
+    return [] if function is None else [function]
+
+
+def _together(name: str, functions: list[Function]) -> Function:
+    """Sum functions; the shares are those weighted by time, where all can tell them."""
+    held = [each.held_s for each in functions if each.held_s is not None]
+    return Function(
+        name,
+        sum(each.calls for each in functions),
+        sum(each.wall_s for each in functions),
+        sum(each.cpu_s or 0.0 for each in functions),
+        sum(held) if len(held) == len(functions) and held else None,
+        sum(each.asleep_holding_s for each in functions),
+        _weighted(functions),
+    )
+
+
+def _weighted(functions: list[Function]) -> Shares | None:
+    known = [(each.shares, each.wall_s) for each in functions if each.shares is not None and each.wall_s > 0]
+    if len(known) < 2:
+        return known[0][0] if known else None
+    total_s = sum(wall_s for _, wall_s in known)
+
+    def mean(values: list[float | None]) -> float | None:
+        if any(value is None for value in values):
+            return None
+        return (
+            sum((value or 0.0) * wall_s for value, (_, wall_s) in zip(values, known, strict=True)) / total_s
+        )
+
+    gil, io = mean([shares.gil for shares, _ in known]), mean([shares.io for shares, _ in known])
+    bounds = tuple(mean([shares.gil_bounds[end] for shares, _ in known]) or 0.0 for end in (0, 1))
+    return Shares(
+        cpu=mean([shares.cpu for shares, _ in known]) or 0.0,
+        runqueue=mean([shares.runqueue for shares, _ in known]) or 0.0,
+        gil=None if io is None else gil,
+        io=None if gil is None else io,
+        blocked=mean([shares.blocked for shares, _ in known]) or 0.0,
+        gil_bounds=(bounds[0], bounds[1]),
+        error=mean([shares.error for shares, _ in known]) or 0.0,
+        source="bound" if gil is None or io is None else "sampled",
+    )
 
 
 def _function(function: Function, fields: dict[str, Any], measured: Measured) -> FunctionProfile:
@@ -426,5 +491,3 @@ def _percentiles(fields: dict[str, Any] | None) -> Percentiles | None:
 
 def _shares(fields: dict[str, Any] | None) -> Shares | None:
     return None if fields is None else Shares(**fields)
-
-

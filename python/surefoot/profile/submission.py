@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from surefoot import _core
 
+
 class Observer(Protocol):
     """What wants to know of submissions."""
 

@@ -47,13 +47,13 @@ def _row(function: FunctionProfile) -> tuple[str, ...]:
     return (
         _shortened(function.name),
         str(function.calls) + (f" ({function.failed} failed)" if function.failed else ""),
-        f"{function.throughput_per_s:.4g}",
+        _rate(function.throughput_per_s),
         "-" if queued is None else _time(queued.p50_ns),
         "-" if wall is None else _time(wall.p50_ns),
         "-" if wall is None else _time(wall.p99_ns),
         *parts,
         "-" if function.gil_demand_ns is None else _time(function.gil_demand_ns),
-        "-" if function.ceiling_per_s is None else f"{function.ceiling_per_s:.3g}",
+        "-" if function.ceiling_per_s is None else _rate(function.ceiling_per_s),
         "-" if function.knee is None else str(function.knee),
     )
 
@@ -80,10 +80,16 @@ def _time(ns: float) -> str:
     return f"{ns:.0f} ns"
 
 
+def _rate(per_s: float) -> str:
+    return f"{per_s:,.0f}" if per_s >= 100 else f"{per_s:.3g}"
+
+
 def _shortened(name: str) -> str:
     name = name.replace("<locals>.", "")
     return name if len(name) <= 40 else f"...{name[-37:]}"
 
 
 def _wrapped(head: str, what: str) -> list[str]:
-    return textwrap.wrap(what, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False)
+    return textwrap.wrap(
+        what, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False
+    )

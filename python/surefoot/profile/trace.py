@@ -37,7 +37,10 @@ def chrome_trace(profile: Profile) -> str:
             counter("shares", point.pool, point.at_s, {name: round(part, 4) for name, part in parts.items()})
     for decision in profile.decisions:
         event = {"name": decision.veto or "limit", "ph": "i", "s": "p", "tid": 0}
-        event |= {"pid": numbers.setdefault(decision.pool, len(numbers) + 1), "ts": round(decision.at_s * 1e6, 1)}
+        event |= {
+            "pid": numbers.setdefault(decision.pool, len(numbers) + 1),
+            "ts": round(decision.at_s * 1e6, 1),
+        }
         args = {"from": decision.from_limit, "to": decision.to_limit, "reason": decision.reason}
         events.append({**event, "args": args})
     about = {"started_at": profile.started_at, "argv": " ".join(profile.program.argv)}

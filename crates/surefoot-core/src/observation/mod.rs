@@ -117,6 +117,8 @@ pub struct PoolBook {
     pub seen: Seen,
     /// Time that calls of it held the interpreter's lock: an estimate from looks.
     pub held_ns: f64,
+    /// Of that, time that the thread was asleep.
+    pub asleep_holding_ns: f64,
     cap: u64,
     is_elsewhere: bool,
     busy: u64,
@@ -321,6 +323,14 @@ impl Books {
         }
     }
 
+    /// A task of a pool that keeps its own books ended: here only what those do not have is kept.
+    pub fn told(&mut self, sample: &Sample, is_ok: bool) {
+        let function = function_of(&mut self.functions, usize::from(sample.function.0));
+        function.failed += u64::from(!is_ok);
+        function.wall.add(sample.wall_ns);
+        function.queued.add(sample.queued_ns);
+    }
+
     /// The thread of this call waits for another task of its pool, or (`false`) does no more.
     pub fn joins(&mut self, ticket: Ticket, pool: usize, is_waiting: bool) {
         // The pool whose thread it is: the outermost call's.
@@ -374,6 +384,9 @@ impl Books {
         for each in &chain {
             let function = function_of(&mut self.functions, usize::from(each.function.0));
             function.asleep_holding_ns += holder.since_ns as f64;
+        }
+        if let Some(outermost) = chain.last() {
+            self.pools[outermost.pool].asleep_holding_ns += holder.since_ns as f64;
         }
     }
 

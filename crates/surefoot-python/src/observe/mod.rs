@@ -6,6 +6,7 @@
 
 mod books;
 mod call;
+mod own;
 mod reading;
 mod seat;
 mod watch;
@@ -25,6 +26,7 @@ use crate::sensors::{allowance, gil};
 
 use self::books::{Observed, OwnPool};
 pub(crate) use self::call::ObservedCall;
+pub(crate) use self::own::Listeners;
 
 /// One observation, from when it is made until it is stopped.
 #[pyclass(frozen, module = "surefoot._core")]
@@ -66,6 +68,7 @@ impl Observation {
             workers_peak: snapshot.workers_busy,
             queue_peak: snapshot.queue_length,
         });
+        shared.listeners.add(&self.observed);
         number
     }
 
@@ -109,7 +112,13 @@ impl Observation {
     fn stop(&self) {
         if self.observed.is_on() {
             self.observed.stop();
-            self.observed.end_window(&mut lock_std(&self.observed.watching), clock::now_ns());
+            let mut watching = lock_std(&self.observed.watching);
+            self.observed.end_window(&mut watching, clock::now_ns());
+            for pool in &watching.own_pools {
+                if let Some(shared) = pool.shared.upgrade() {
+                    shared.listeners.forget_ended();
+                }
+            }
         }
     }
 

@@ -31,6 +31,7 @@ pub(super) fn read<'py>(py: Python<'py>, observed: &Observed) -> PyResult<Bound<
     gil.set_item("in_calls_s", held.in_calls_ns / 1e9)?;
     gil.set_item("active_s", held.active_ns / 1e9)?;
     fields.set_item("gil", gil)?;
+    fields.set_item("sightings", taken.sightings)?;
     let functions = taken.functions.iter().map(|function| function.fields(py));
     fields.set_item("functions", functions.collect::<PyResult<Vec<_>>>()?)?;
     let pools = taken.pools.iter().map(|pool| pool.fields(py, observed.began_ns));
@@ -41,6 +42,7 @@ pub(super) fn read<'py>(py: Python<'py>, observed: &Observed) -> PyResult<Bound<
 /// A copy of the books.
 struct Taken {
     held: surefoot_core::observation::Held,
+    sightings: u64,
     functions: Vec<Function>,
     pools: Vec<Pool>,
 }
@@ -71,8 +73,8 @@ struct Pool {
     shares: ShareSums,
     seen: Seen,
     held_ns: f64,
+    asleep_holding_ns: f64,
     timeline: Vec<Point>,
-    functions: Vec<(String, u64)>,
 }
 
 fn take(observed: &Observed) -> Option<Taken> {
@@ -99,13 +101,11 @@ fn take(observed: &Observed) -> Option<Taken> {
             asleep_holding_ns: book.asleep_holding_ns,
         }
     });
-    let functions =
-        functions.filter(|function| function.tasks > 0 || function.seen != Seen::default()).collect();
+    let functions = functions.filter(|function| function.wall.is_some()).collect();
     let pools = books.pools().iter().enumerate().map(|(number, book)| {
         let own = watching.own_pools.iter().find(|own| own.number == number);
         let peaks = own.map(|own| (own.workers_peak as u64, own.queue_peak as u64));
         let sums = book.ledger.functions();
-        let by_name = sums.iter().enumerate().filter(|(_, sums)| sums.tasks > 0);
         Pool {
             tasks: tasks(book),
             running: book.ledger.counts().running,
@@ -118,12 +118,12 @@ fn take(observed: &Observed) -> Option<Taken> {
             shares: books.pool_shares(number),
             seen: book.seen,
             held_ns: book.held_ns,
+            asleep_holding_ns: book.asleep_holding_ns,
             timeline: books.timeline().of(number).to_vec(),
-            functions: by_name.map(|(number, sums)| (name(number), sums.tasks)).collect(),
         }
     });
     let pools = pools.collect();
-    Some(Taken { held: books.held(), functions, pools })
+    Some(Taken { held: books.held(), sightings: watching.sightings, functions, pools })
 }
 
 fn tasks(book: &PoolBook) -> u64 {
@@ -163,11 +163,7 @@ impl Pool {
         fields.set_item("shares", records::shares(py, &self.shares)?)?;
         fields.set_item("seen", seen(py, self.seen)?)?;
         fields.set_item("held_ns", self.held_ns)?;
-        let functions = PyDict::new(py);
-        for (name, tasks) in &self.functions {
-            functions.set_item(name, tasks)?;
-        }
-        fields.set_item("functions", functions)?;
+        fields.set_item("asleep_holding_ns", self.asleep_holding_ns)?;
         let points = self.timeline.iter().map(|point| {
             let fields = PyDict::new(py);
             fields.set_item("at_s", point.at_ns.saturating_sub(began_ns) as f64 / 1e9)?;
