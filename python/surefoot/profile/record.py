@@ -228,7 +228,7 @@ class Profile:
         return _read(cls, fields)
 
     def _repr_html_(self) -> str:
-        return str(importlib.import_module("surefoot.report").html(self))
+        return str(importlib.import_module("surefoot.report").short(self))
 
 
 def _read(record: type[R], fields: Any) -> R:

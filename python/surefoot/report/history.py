@@ -41,7 +41,7 @@ def decisions(made: Sequence[LimitDecision]) -> Markup:
     items = [
         element(
             "li",
-            element("span", words.duration(each.at_s * 1e9), class_="quiet"),
+            element("span", words.duration(max(0.0, each.at_s) * 1e9), class_="quiet"),
             " ",
             element("code", each.pool),
             f": {_change(each)}: {each.reason}",

@@ -34,7 +34,15 @@ def join(*children: object) -> Markup:
     return Markup("".join(each if isinstance(each, Markup) else _escaped(each) for each in children))
 
 
-_EMPTY = frozenset({"meta", "br"})
+def prose(text: str) -> Markup:
+    """Return a sentence in which `names` in backticks are set as code."""
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:
+        return join(text)
+    return join(*(element("code", each) if number % 2 else each for number, each in enumerate(pieces)))
+
+
+_EMPTY = frozenset({"meta", "wbr"})
 _AS_THEY_ARE = {"viewBox", "preserveAspectRatio"}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from surefoot.report import functions, history, words
-from surefoot.report.markup import Markup, element, join
+from surefoot.report.markup import Markup, element, join, prose
 
 if TYPE_CHECKING:
     from surefoot.profile.record import Finding, Profile
@@ -69,15 +69,15 @@ def _section(title: str, *children: Markup) -> Markup:
 
 def _answer(profile: Profile) -> Markup:
     """Return the one number to use, and what limits the program."""
-    limit = element("p", profile.limited_by.text, class_="why", data_kind=profile.limited_by.kind)
+    limit = element("p", prose(profile.limited_by.text), class_="why", data_kind=profile.limited_by.kind)
     if not profile.advice:
         return element("div", limit, class_="answer")
     first, *rest = profile.advice
-    also = [element("li", element("code", each.where), f": {each.value}. {each.why}") for each in rest]
+    also = [element("li", element("code", each.where), f": {each.value}. ", prose(each.why)) for each in rest]
     return element(
         "div",
         element("p", _setting(first.where, first.value), class_="number"),
-        element("p", first.why, class_="why"),
+        element("p", prose(first.why), class_="why"),
         limit,
         element("ul", *also, class_="also") if also else None,
         class_="answer",
@@ -87,7 +87,9 @@ def _answer(profile: Profile) -> Markup:
 def _setting(where: str, value: int) -> Markup:
     """Return the number in its place: ``ThreadPoolExecutor(max_workers=6)``."""
     if "..." in where:
-        return element("code", where.replace("...", str(value), 1))
+        # Where a phone may break the line.
+        before, bracket, after = where.replace("...", str(value), 1).partition("(")
+        return element("code", before, bracket, element("wbr") if bracket else None, after)
     return join(element("code", where), f": {value}")
 
 
@@ -96,7 +98,7 @@ def _warnings(profile: Profile) -> Markup:
 
 
 def _warning(finding: Finding) -> Markup:
-    return element("p", finding.text, class_="warning", data_kind=finding.kind, role="note")
+    return element("p", prose(finding.text), class_="warning", data_kind=finding.kind, role="note")
 
 
 def _machine(profile: Profile) -> Markup:
