@@ -202,6 +202,46 @@ impl ShareSums {
         (self.unsplit_ns, self.gil_least_ns, self.gil_most_ns) = (0.0, 0.0, 0.0);
     }
 
+    /// These sums with the blocked time split as threads were seen to be blocked, one by one: of
+    /// `count` sightings of a blocked thread the part `gil` waited for the lock. Of all sightings the
+    /// part `running`, with that deviation, were on a core or ready to be: where that is not what the
+    /// clocks say, something was misplaced.
+    #[must_use]
+    pub fn resplit(&self, gil: f64, count: f64, running: f64, deviation: f64) -> Self {
+        let ready_ns = self.cpu_ns + self.runqueue_ns;
+        let blocked_ns = (self.total_ns - ready_ns).max(0.0);
+        // As if one more had been seen of each kind: none among a few is not none.
+        let spread = ((gil * (1.0 - gil)).max(1.0 / count) / count).sqrt() * blocked_ns;
+        let off_ns = (running * self.total_ns - ready_ns).abs() - 2.0 * deviation * self.total_ns;
+        Self {
+            gil_ns: gil * blocked_ns,
+            variance: spread * spread,
+            misplaced_ns: off_ns.clamp(0.0, self.total_ns),
+            is_sampled: true,
+            unsplit_ns: 0.0,
+            gil_least_ns: 0.0,
+            gil_most_ns: 0.0,
+            ..*self
+        }
+    }
+
+    /// What was added since these sums were `before`.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            total_ns: self.total_ns - before.total_ns,
+            cpu_ns: self.cpu_ns - before.cpu_ns,
+            runqueue_ns: self.runqueue_ns - before.runqueue_ns,
+            gil_ns: self.gil_ns - before.gil_ns,
+            unsplit_ns: self.unsplit_ns - before.unsplit_ns,
+            gil_least_ns: self.gil_least_ns - before.gil_least_ns,
+            gil_most_ns: self.gil_most_ns - before.gil_most_ns,
+            variance: (self.variance - before.variance).max(0.0),
+            misplaced_ns: (self.misplaced_ns - before.misplaced_ns).max(0.0),
+            is_sampled: self.is_sampled,
+        }
+    }
+
     /// Worker time summed.
     pub fn total_ns(&self) -> f64 {
         self.total_ns

@@ -227,6 +227,18 @@ class Profile:
             raise ValueError(f"version {fields.get('version')} of {SCHEMA}; this reads version {VERSION}")
         return _read(cls, fields)
 
+    def to_chrome_trace(self) -> str:
+        """Return limit, workers, queue and shares over time for ``chrome://tracing`` or Perfetto."""
+        from surefoot.profile.trace import chrome_trace
+
+        return chrome_trace(self)
+
+    def __str__(self) -> str:
+        """Return the summary, for people."""
+        from surefoot.profile.summary import text
+
+        return text(self)
+
     def _repr_html_(self) -> str:
         return str(importlib.import_module("surefoot.report").short(self))
 
