@@ -76,7 +76,7 @@ def test_a_page_that_does_not_work_fails(text, why, tmp_path):
 
 
 def test_a_page_that_hangs_fails(tmp_path):
-    with pytest.raises(howto.PageFailedError, match="still running after 0.5 s"):
+    with pytest.raises(howto.PageFailedError, match="still running after"):
         run(fenced("console", "$ sleep 600"), tmp_path, limit_s=0.5)
 
 

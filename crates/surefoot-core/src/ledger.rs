@@ -62,8 +62,37 @@ pub struct PeriodSums {
     pub attach_wait_ns: u64,
     /// Time that workers spent in tasks, those in flight included.
     pub busy_ns: u64,
+    /// CPU time of the completed tasks, how much it varies included.
+    pub demand: Demand,
     beta_sum: f64,
     beta_count: u64,
+}
+
+/// CPU time of single tasks, where it could be read: enough for their mean and variance.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Demand {
+    /// Tasks.
+    pub tasks: f64,
+    /// Their CPU time in nanoseconds.
+    pub sum_ns: f64,
+    /// The sum of its squares.
+    pub squares_ns2: f64,
+}
+
+impl Demand {
+    fn add(&mut self, cpu_ns: u64) {
+        let cpu_ns = cpu_ns as f64;
+        self.tasks += 1.0;
+        self.sum_ns += cpu_ns;
+        self.squares_ns2 += cpu_ns * cpu_ns;
+    }
+
+    /// Squared coefficient of variation, variance by the square of the mean: 0 for tasks that are all
+    /// alike, 1 for exponential ones; `None` for fewer than two tasks or none with CPU time.
+    pub fn variation(&self) -> Option<f64> {
+        (self.tasks >= 2.0 && self.sum_ns > 0.0)
+            .then(|| (self.tasks * self.squares_ns2 / (self.sum_ns * self.sum_ns) - 1.0).max(0.0))
+    }
 }
 
 impl PeriodSums {
@@ -146,6 +175,9 @@ impl Ledger {
             if let Some(beta) = sample.beta() {
                 sums.beta_sum += beta;
                 sums.beta_count += 1;
+            }
+            if let Some(cpu_ns) = sample.cpu_ns {
+                sums.demand.add(cpu_ns);
             }
         }
         self.measured(sample);
@@ -280,6 +312,22 @@ mod tests {
         assert_eq!(ledger.counts(), Counts { submitted: 1, cancelled: 1, ..Counts::default() });
         assert_eq!(ledger.wall(), None);
         assert_eq!(ledger.end_period(0).completions, 0);
+    }
+
+    #[test]
+    fn variation_tells_equal_tasks_from_mixed_ones() {
+        let mut ledger = Ledger::default();
+        let mut variation = |cpu_ns: &[u64]| {
+            for &cpu_ns in cpu_ns {
+                ledger.taken(0);
+                ledger.finished(&Sample { cpu_ns: Some(cpu_ns), ..Sample::default() }, Outcome::Done, 0);
+            }
+            ledger.end_period(0).demand.variation()
+        };
+        assert_eq!(variation(&[7, 7, 7]), Some(0.0));
+        // One of five takes all: variance 16, mean 2, in units of ten.
+        assert_eq!(variation(&[0, 0, 0, 0, 100]), Some(4.0));
+        assert_eq!(variation(&[5]), None);
     }
 
     #[test]

@@ -317,6 +317,7 @@ impl Regulator {
         window.completions = period.completions;
         window.beta_mean = period.beta_mean();
         window.wall_ns = period.wall_ns;
+        window.demand = period.demand;
         window.attach_wait_ns = period.attach_wait_ns;
         window.busy_ns = period.busy_ns;
         window.workers_cpu_ns = difference(mark.totals.cpu_ns, since.totals.cpu_ns);

@@ -2,6 +2,7 @@
 
 use crate::allowance::Allowance;
 use crate::gil::{GilReading, GilState};
+use crate::ledger::Demand;
 
 /// What happened in one control period. Counts are exact.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -32,6 +33,8 @@ pub struct Window {
     pub beta_mean: Option<f64>,
     /// Wall time of the tasks completed in it, from start to end of each.
     pub wall_ns: u64,
+    /// CPU time of those tasks, and how much it varies.
+    pub demand: Demand,
     /// Time that workers, woken for those tasks, had waited for the interpreter before they could
     /// start them; it is in none of the other sums.
     pub attach_wait_ns: u64,

@@ -150,16 +150,20 @@ def _prepare(wanted: Wanted) -> None:
     if executor._reason is not None:
         print(f"surefoot: {executor._reason}: the program runs as it is", file=sys.stderr)
         return
+    outcome = None
+    if wanted.report is not None:
+        # Before anything is replaced: what it imports is to be the standard library's own class.
+        from surefoot.launch.outcome import Outcome
+
+        outcome = Outcome(wanted.report)
     if not wanted.observes:
         from surefoot.launch.replacement import replace
 
         replace(wanted.options, wanted.max_workers)
         if wanted.installs:
             _install(wanted.options)
-    if wanted.report is not None:
-        from surefoot.launch.outcome import report_at_exit
-
-        report_at_exit(wanted.report)
+    if outcome is not None:
+        outcome.start()
 
 
 def _install(options: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """The adaptive pool under the standard class's name, everywhere in this process.
 
-The classes are called ``concurrent.futures.thread.ThreadPoolExecutor``, as the one they stand for: pickles
-name it, threads are called after it, and programs print it.
+The class is called ``concurrent.futures.thread.ThreadPoolExecutor``, as the one it stands for: pickles name
+it, threads are called after it, and programs print it.
 """
 
 from __future__ import annotations
@@ -52,41 +52,28 @@ def replace(options: dict[str, Any], max_workers: int | None = None) -> type[Ada
 
         __init__.__doc__ = _Standard.__init__.__doc__
 
-    class Named(ThreadPoolExecutor):
-        """What programs that use surefoot themselves make: both classes of pools at once."""
-
-        def __init__(
-            self, max_workers: int | None = None, thread_name_prefix: str = "", *args: Any, **kwargs: Any
-        ) -> None:
-            prefix = thread_name_prefix or f"AdaptiveThreadPoolExecutor-{self._counter()}"  # type: ignore[attr-defined]
-            super().__init__(max_workers, prefix, *args, **kwargs)
-
-        __init__.__doc__ = AdaptiveThreadPoolExecutor.__init__.__doc__
-
     wanted = max_workers
-    _call(ThreadPoolExecutor, _Standard)
-    _call(Named, AdaptiveThreadPoolExecutor)
+    made: Any = ThreadPoolExecutor
+    made.__qualname__, made.__module__ = _Standard.__qualname__, _Standard.__module__
     for module in list(sys.modules.values()):
-        _exchange(module, _Standard, ThreadPoolExecutor)
+        if not _is_ours(module):
+            _exchange(module, _Standard, made)
     # Not there before somebody asks for it.
-    futures.ThreadPoolExecutor = ThreadPoolExecutor  # type: ignore[misc]
+    futures.ThreadPoolExecutor = made  # type: ignore[misc]
+    # One class under both names: a pool that the program makes with surefoot's is a ThreadPoolExecutor to
+    # those who ask (asyncio does), and the other way round.
     for module in (sys.modules["surefoot"], executor, adaptive):
-        _exchange(module, AdaptiveThreadPoolExecutor, Named, ours=True)
+        _exchange(module, AdaptiveThreadPoolExecutor, made)
     return ThreadPoolExecutor
 
 
-def _call(made: type, after: type) -> None:
-    made.__name__, made.__qualname__, made.__module__ = after.__name__, after.__qualname__, after.__module__
-
-
-def _exchange(module: Any, old: type, new: type, *, ours: bool = False) -> None:
+def _exchange(module: Any, old: type, new: type) -> None:
     """Replace a class in a module that imported it."""
     names = getattr(module, "__dict__", None)
-    if not isinstance(names, dict) or not (ours or not _is_ours(module)):
-        return
-    for name, value in list(names.items()):
-        if value is old:
-            setattr(module, name, new)
+    if isinstance(names, dict):
+        for name, value in list(names.items()):
+            if value is old:
+                setattr(module, name, new)
 
 
 def _is_ours(module: Any) -> bool:

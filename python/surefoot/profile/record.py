@@ -240,7 +240,7 @@ class Profile:
         return text(self)
 
     def _repr_html_(self) -> str:
-        return str(importlib.import_module("surefoot.report").html(self))
+        return str(importlib.import_module("surefoot.report").short(self))
 
 
 def _read(record: type[R], fields: Any) -> R:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from surefoot.records import Shares
+from typing import TYPE_CHECKING
+
 from surefoot.report import words
 from surefoot.report.markup import Markup, element
+
+if TYPE_CHECKING:
+    from surefoot.records import Shares
 
 WIDTH = 1000.0
 HEIGHT = 20.0
@@ -21,7 +25,13 @@ def share_bar(shares: Shares, label: str) -> Markup:
         title = element("title", f"{words.SHARE_NAMES[name]}: {words.percent(share)}")
         drawn.append(
             element(
-                "rect", title, x=f"{left:.1f}", y=0, width=f"{width:.1f}", height=HEIGHT, class_=f"fill-{name}"
+                "rect",
+                title,
+                x=f"{left:.1f}",
+                y=0,
+                width=f"{width:.1f}",
+                height=HEIGHT,
+                class_=f"fill-{name}",
             )
         )
         left += width
@@ -43,9 +53,7 @@ def _whisker(at: float, error: float) -> Markup:
     """Return one standard deviation to either side of where two parts meet."""
     left, right = max(0.0, at - error), min(WIDTH, at + error)
     middle, low, high = HEIGHT / 2, HEIGHT / 4, 3 * HEIGHT / 4
-    path = (
-        f"M{left:.1f} {middle}H{right:.1f}M{left:.1f} {low}V{high}M{right:.1f} {low}V{high}"
-    )
+    path = f"M{left:.1f} {middle}H{right:.1f}M{left:.1f} {low}V{high}M{right:.1f} {low}V{high}"
     return element("path", element("title", "one standard deviation"), d=path, class_="whisker")
 
 

@@ -71,10 +71,14 @@ def lines(title: str, axis: Axis, drawn: Sequence[Line], marks: Sequence[Mark] =
     ]
     said = f"{title}, from 0 to {_number(top)}"
     drawing = _drawing(said, *paths, *ticks)
-    return _figure(title, drawing, _number(top), axis, element("ul", *keys, class_="legend") if keys else None)
+    return _figure(
+        title, drawing, _number(top), axis, element("ul", *keys, class_="legend") if keys else None
+    )
 
 
-def stack(title: str, axis: Axis, names: Sequence[str], points: Sequence[tuple[float, Sequence[float]]]) -> Markup:
+def stack(
+    title: str, axis: Axis, names: Sequence[str], points: Sequence[tuple[float, Sequence[float]]]
+) -> Markup:
     """Return shares that sum to 1, one above the other."""
     areas: list[Markup] = []
     below = [0.0] * len(points)
@@ -137,7 +141,11 @@ def _figure(title: str, drawing: Markup, top: str, axis: Axis, keys: Markup | No
         aria_hidden="true",
     )
     return element(
-        "figure", element("figcaption", title), keys, element("div", join(labels, drawing), class_="plot"), times
+        "figure",
+        element("figcaption", title),
+        keys,
+        element("div", join(labels, drawing), class_="plot"),
+        times,
     )
 
 

@@ -11,11 +11,11 @@ class Markup(str):
     __slots__ = ()
 
 
-def element(name: str, *children: object, **attributes: object) -> Markup:
+def element(tag: str, /, *children: object, **attributes: object) -> Markup:
     """Return an element; children that are not :class:`Markup` are escaped, ``None`` is left out.
 
     Args:
-        name: Its tag.
+        tag: Its name.
         *children: What it contains, in order.
         **attributes: ``class_`` stands for ``class``, other underscores for hyphens; ``None`` leaves one out.
     """
@@ -24,9 +24,9 @@ def element(name: str, *children: object, **attributes: object) -> Markup:
         for key, value in attributes.items()
         if value is not None
     )
-    if name in _EMPTY:
-        return Markup(f"<{name}{said}>")
-    return Markup(f"<{name}{said}>{join(*children)}</{name}>")
+    if tag in _EMPTY:
+        return Markup(f"<{tag}{said}>")
+    return Markup(f"<{tag}{said}>{join(*children)}</{tag}>")
 
 
 def join(*children: object) -> Markup:
@@ -34,7 +34,15 @@ def join(*children: object) -> Markup:
     return Markup("".join(each if isinstance(each, Markup) else _escaped(each) for each in children))
 
 
-_EMPTY = frozenset({"meta", "br"})
+def prose(text: str) -> Markup:
+    """Return a sentence in which `names` in backticks are set as code."""
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:
+        return join(text)
+    return join(*(element("code", each) if number % 2 else each for number, each in enumerate(pieces)))
+
+
+_EMPTY = frozenset({"meta", "wbr"})
 _AS_THEY_ARE = {"viewBox", "preserveAspectRatio"}
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from surefoot.records import Shares
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from surefoot.records import Shares
 
 NOTHING = "\N{EN DASH}"
 THIN = "\N{NARROW NO-BREAK SPACE}"

@@ -40,6 +40,8 @@ pub struct Constants {
     /// Headroom above the asymptotic knee, in units of its square root (Netflix, Envoy, and exact
     /// mean value analysis of an exponential queue: `N* + sqrt(N*)` has 94 to 98 % of the best).
     pub headroom: f64,
+    /// Largest factor on the headroom for tasks of unequal length.
+    pub most_unequal: f64,
     /// Largest factor of one rise by the model (BBR's start-up doubles a round trip, twice here
     /// because the model, not blind search, says where to).
     pub most_rise: f64,
@@ -116,6 +118,7 @@ impl Default for Constants {
             busy_aim: 0.98,
             busy_high: 0.95,
             headroom: 1.0,
+            most_unequal: 3.0,
             most_rise: 4.0,
             most_blind_rise: 2.0,
             dead_band: 0.25,

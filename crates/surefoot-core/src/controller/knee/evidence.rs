@@ -1,5 +1,6 @@
 //! What the windows since the last change of the limit say together.
 
+use crate::ledger::Demand;
 use crate::window::Window;
 
 /// Sums over windows, older ones weighing less. All times in nanoseconds.
@@ -14,6 +15,7 @@ pub(super) struct Evidence {
     joining_ns: f64,
     wall_ns: f64,
     completions: f64,
+    demand: Demand,
     cpu_ns: f64,
     foreign_cpu_ns: f64,
     runqueue_ns: f64,
@@ -54,6 +56,8 @@ pub(super) struct Estimate {
     /// The asymptotic knee `(D + Z) / D`: workers at which the bottleneck would be used up if no
     /// task ever waited for it.
     pub(super) knee: f64,
+    /// Squared coefficient of variation of the tasks' CPU time; 0 if too few were seen.
+    pub(super) variation: f64,
     /// Servers of the bottleneck: 1 for the GIL, the usable cores else.
     pub(super) servers: f64,
     /// Whether the GIL was seen, or known to be off; without it a low utilisation proves nothing.
@@ -78,6 +82,9 @@ impl Evidence {
             (&mut self.joining_ns, joining * duration_ns),
             (&mut self.wall_ns, window.wall_ns as f64),
             (&mut self.completions, window.completions as f64),
+            (&mut self.demand.tasks, window.demand.tasks),
+            (&mut self.demand.sum_ns, window.demand.sum_ns),
+            (&mut self.demand.squares_ns2, window.demand.squares_ns2),
             (&mut self.cpu_ns, cpu_ns),
             (&mut self.foreign_cpu_ns, foreign_ns),
             (&mut self.runqueue_ns, window.workers_runqueue_ns.map_or(0.0, |ns| ns as f64)),
@@ -146,6 +153,7 @@ impl Evidence {
             pressure,
             workers,
             knee,
+            variation: self.demand.variation().filter(|_| self.demand.tasks >= LEAST_TASKS).unwrap_or(0.0),
             servers,
             sees_gil,
         })
@@ -171,6 +179,9 @@ impl Evidence {
 /// CPU time of threads that are not the pool's, as a share of one core, that is no rival for the
 /// GIL: a main thread that submits and collects. Not critical.
 const FOREIGN_CPU_SHARE: f64 = 0.3;
+
+/// Tasks that a variance is taken from, at least.
+const LEAST_TASKS: f64 = 20.0;
 
 /// How much of the time that the GIL is wanted but not held counts as used.
 const HANDOVER_SHARE: f64 = 0.35;

@@ -327,7 +327,7 @@ impl Controller for Knee {
             return Decision::hold(window.limit, "nothing was seen");
         };
         // The knee from all that was seen of the load, its use from what was seen of this limit.
-        let seen = Estimate { knee: load.knee, ..seen };
+        let seen = Estimate { knee: load.knee, variation: load.variation, ..seen };
         let is_bound = window.looks.bound_share() >= 0.5;
         if is_bound {
             self.throughput.add(window);

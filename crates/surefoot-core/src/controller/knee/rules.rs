@@ -10,7 +10,9 @@ impl Knee {
     /// Workers that the model asks for: the asymptotic knee and some headroom.
     pub(super) fn target(&self, seen: &Estimate) -> f64 {
         let above = (seen.knee - seen.servers).max(0.0);
-        (seen.knee + self.constants.headroom * above.sqrt()) * self.extra
+        // Pollaczek and Khinchine: tasks of unequal length wait longer for each other, by this factor.
+        let unequal = f64::midpoint(1.0, seen.variation).clamp(1.0, self.constants.most_unequal);
+        (seen.knee + self.constants.headroom * unequal * above.sqrt()) * self.extra
     }
 
     /// Down, if more workers are there than the bottleneck can serve.
