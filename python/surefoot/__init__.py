@@ -17,6 +17,7 @@ from surefoot.registry import pools
 
 if TYPE_CHECKING:
     from surefoot.installation import Installation, install, uninstall
+    from surefoot.profile.measuring import profile
 
 # What most programs do not use is loaded by the first use of its name.
 _LATER = {
@@ -44,11 +45,15 @@ __all__ = [
     "default_cap",
     "install",
     "pools",
+    "profile",
     "uninstall",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "profile":
+        # The package itself, which can be called.
+        return import_module("surefoot.profile")
     module = _LATER.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

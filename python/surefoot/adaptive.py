@@ -119,7 +119,8 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         prefix = thread_name_prefix or f"AdaptiveThreadPoolExecutor-{_number()}"
         if ctxkwargs or self.__overrides_machinery():
             self.__standard_submit = backpressure.standard_submit(self, options)
-            _as_standard(self, max_workers or options.cap, prefix, initializer, initargs, **ctxkwargs)
+            # Without a controller that takes threads back the cap would be too many.
+            _as_standard(self, max_workers or options.limit, prefix, initializer, initargs, **ctxkwargs)
             registry.register(self)
             logger.info("%s replaces parts of the standard pool and runs as one", type(self).__name__)
             return
@@ -131,6 +132,7 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         self._shutdown_lock = threading.Lock()
         self._idle_semaphore: Any = IdleCount(self)
         self.__options = options
+        self.__standard_size = max_workers or options.limit
         self.__controller = options.controller
         self.__broken: Any = False
         self.__is_shut_down = False
@@ -139,6 +141,8 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         if standard._shutdown or _exit.is_near:
             self.__pool.close("exit")
         registry.register(self)
+        for meet in registry.meeters:
+            meet(self)
 
     def __overrides_machinery(self) -> bool:
         own, ours = type(self), AdaptiveThreadPoolExecutor
@@ -294,18 +298,17 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
 
     def __run_as_standard(self, queue: object) -> None:
         """Give the pool up for the standard library's code, which serves ``queue``."""
-        pool = self.__pool
         prefix = self.__maker.prefix
         # Closes the pool: what was submitted until now still runs.
         _core.ExecutorCore.attach(self, None)
         del self.__pool
         self.__standard_submit = backpressure.standard_submit(self, self.__options)
-        _as_standard(self, pool.cap, prefix, self._initializer, self._initargs)
+        _as_standard(self, self.__standard_size, prefix, self._initializer, self._initargs)
         self.__dict__["_work_queue"] = queue
         logger.info("_work_queue was replaced: %s runs as the standard pool", type(self).__name__)
 
     def __resize(self, max_workers: int) -> None:
-        cap = whole_workers(max_workers)
+        self.__standard_size = cap = whole_workers(max_workers)
         if isinstance(self.__controller, FixedController):
             self.__pool.set_cap(cap, cap)
         else:

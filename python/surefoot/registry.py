@@ -19,6 +19,9 @@ followers: list[Callable[[str, Any], None]] = []
 """Called with the name and the native half of each pool that is made, in the thread that makes it; in a
 forked child again for each pool made anew. They take no lock that a fork could leave shut."""
 
+meeters: tuple[Callable[[ThreadPoolExecutor], None], ...] = ()
+"""Called with each new executor that has a native pool: who profiles wants to read it."""
+
 
 def register(executor: ThreadPoolExecutor) -> None:
     """Remember an executor as long as it lives."""

@@ -234,6 +234,20 @@ impl Ledger {
 
     fn book(&mut self, sample: &Sample) {
         self.total.add(sample);
+        self.measured(sample);
+        let histograms = self.histograms.get_or_insert_with(|| Box::new(Histograms::new()));
+        histograms.queued.saturating_record(sample.queued_ns);
+        histograms.attach_wait.saturating_record(sample.attach_wait_ns);
+        histograms.wall.saturating_record(sample.wall_ns);
+        histograms.spectra.queued.add(sample.queued_ns);
+        histograms.spectra.wall.add(sample.wall_ns);
+        if let Some(cpu_ns) = sample.cpu_ns {
+            histograms.cpu.saturating_record(cpu_ns);
+        }
+    }
+
+    /// Books what a call took by its function alone: it was a part of another call.
+    pub fn measured(&mut self, sample: &Sample) {
         let number = usize::from(sample.function.0);
         if number >= self.functions.len() {
             self.functions.resize_with(number + 1, FunctionSums::default);
@@ -244,15 +258,6 @@ impl Ledger {
         sums.cpu_ns += sample.cpu_ns.unwrap_or(0);
         sums.queued_ns += sample.queued_ns;
         sums.shares.add(&ShareSums::of_task(sample, &self.division));
-        let histograms = self.histograms.get_or_insert_with(|| Box::new(Histograms::new()));
-        histograms.queued.saturating_record(sample.queued_ns);
-        histograms.attach_wait.saturating_record(sample.attach_wait_ns);
-        histograms.wall.saturating_record(sample.wall_ns);
-        histograms.spectra.queued.add(sample.queued_ns);
-        histograms.spectra.wall.add(sample.wall_ns);
-        if let Some(cpu_ns) = sample.cpu_ns {
-            histograms.cpu.saturating_record(cpu_ns);
-        }
     }
 
     /// Sums the workers' time up to `now_ns`. The threads' readings of the clock reach the ledger a

@@ -28,6 +28,7 @@ pub mod ledger;
 pub mod liveness;
 pub mod look;
 pub mod monitor;
+pub mod observation;
 pub mod parker;
 pub mod placement;
 pub mod pool;

@@ -292,6 +292,29 @@ impl ShareSums {
         }
     }
 
+    /// These sums with the blocked time split as threads were seen to be blocked, one by one: of
+    /// `count` sightings of a blocked thread the part `gil` waited for the lock. Of all sightings the
+    /// part `running`, with that deviation, were on a core or ready to be: where that is not what the
+    /// clocks say, something was misplaced.
+    #[must_use]
+    pub fn resplit(&self, gil: f64, count: f64, running: f64, deviation: f64) -> Self {
+        let ready_ns = self.cpu_ns + self.runqueue_ns;
+        let blocked_ns = (self.total_ns - ready_ns).max(0.0);
+        // As if one more had been seen of each kind: none among a few is not none.
+        let spread = ((gil * (1.0 - gil)).max(1.0 / count) / count).sqrt() * blocked_ns;
+        let off_ns = (running * self.total_ns - ready_ns).abs() - 2.0 * deviation * self.total_ns;
+        Self {
+            gil_ns: gil * blocked_ns,
+            variance: spread * spread,
+            misplaced_ns: off_ns.clamp(0.0, self.total_ns),
+            is_sampled: true,
+            unsplit_ns: 0.0,
+            gil_least_ns: 0.0,
+            gil_most_ns: 0.0,
+            ..*self
+        }
+    }
+
     /// Worker time summed.
     pub fn total_ns(&self) -> f64 {
         self.total_ns

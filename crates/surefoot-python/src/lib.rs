@@ -16,6 +16,7 @@ mod handover;
 mod join;
 mod journal;
 mod name;
+mod observe;
 mod placement;
 mod process;
 mod records;
@@ -43,6 +44,8 @@ mod _core {
     use super::executor::{ExecutorCore, PoolCore};
     #[pymodule_export]
     use super::future::FutureCore;
+    #[pymodule_export]
+    use super::observe::{Observation, ObservedCall, allowed_cores, set_observing_submit};
     #[pymodule_export]
     use super::placement::{announce_child, guard_children};
     #[pymodule_export]

@@ -26,6 +26,7 @@ use crate::future::FutureCore;
 use crate::join::PoolId;
 use crate::journal;
 use crate::name::name;
+use crate::observe::Listeners;
 use crate::placement::{self, Keeper};
 use crate::process;
 use crate::records;
@@ -89,6 +90,7 @@ pub(crate) struct Shared {
     /// `None` for a pool whose limit is constant.
     pub(crate) regulator: Option<Arc<Mutex<Regulator>>>,
     pub(crate) functions: Functions,
+    pub(crate) listeners: Listeners,
     /// The monitor's.
     meter: Mutex<WorkerMeter>,
     is_watched: AtomicBool,
@@ -127,6 +129,7 @@ impl Shared {
             initializer,
             regulator,
             functions: Functions::default(),
+            listeners: Listeners::default(),
             meter,
             is_watched,
             when_full: intake.when_full,
