@@ -51,7 +51,9 @@ def _write(option: str, path: str, profile: Profile) -> None:
         if option == "--json":
             text = profile.to_json(indent=1) + "\n"
         elif option == "--html":
-            text = profile._repr_html_()
+            from surefoot.report import html
+
+            text = html(profile)
         else:
             text = profile.to_chrome_trace()
         with open(path, "w", encoding="utf-8") as file:
