@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html.parser
+import json
 import os
 from pathlib import Path
 
@@ -176,3 +177,19 @@ def reader_text(page):
 
 def test_in_a_notebook():
     assert profiles.ordinary()._repr_html_() == report.short(profiles.ordinary())
+
+
+@each_profile
+def test_trace(made):
+    profile = made()
+    events = json.loads(report.trace(profile))["traceEvents"]
+    assert {event["ph"] for event in events} <= {"M", "C", "i"}
+    instants = [event for event in events if event["ph"] == "i"]
+    assert [event["args"]["reason"] for event in instants] == [made.reason for made in profile.decisions]
+    for event in events:
+        if event["ph"] == "C":
+            assert event["args"]
+            assert all(isinstance(value, (int, float)) for value in event["args"].values())
+    shares = [event["args"] for event in events if event["name"].endswith(": shares")]
+    assert all(sum(each.values()) == pytest.approx(1) for each in shares)
+    assert len(shares) == sum(point.shares is not None for point in profile.timeline)

@@ -139,7 +139,7 @@ def knee(need: Demand, calls: int, cores: float, *, has_lock: bool, beside_s: fl
 
 
 def used_lock(measured: Measured) -> float | None:
-    """Part of the time that the interpreter's lock was held or wanted; ``None`` if unknown or there is none."""
+    """Part of the time that the lock was held or wanted; ``None`` if unknown or there is none."""
     lock = measured.lock
     return lock.busy_s / lock.seen_s if lock.is_enabled and lock.seen_s > 0 else None
 

@@ -51,14 +51,13 @@ def _write(option: str, path: str, profile: Profile) -> None:
         if option == "--json":
             text = profile.to_json(indent=1) + "\n"
         elif option == "--html":
-            from surefoot.report import html
-
-            text = html(profile)
+            text = profile.to_html()
         else:
             text = profile.to_chrome_trace()
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
-    except (OSError, ImportError) as error:
+    except Exception as error:
+        # The program is over and did what it did: its exit code stays.
         _say(f"surefoot profile: {path} was not written: {error}\n")
 
 

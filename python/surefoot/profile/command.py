@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from surefoot.launch.program import CannotOpenError, Program
 
 USAGE = "surefoot profile [OPTIONS] (script.py | -m module | -c code) [ARGS]..."
-HELP = f"""Run a Python program as it is; say what its threads did, what limits it, and which number to change.
+HELP = f"""Run a Python program as it is; say what its threads did, what limits it, which number to change.
 
 Usage: {USAGE}
 

@@ -22,7 +22,7 @@ def limited_by(measured: Measured) -> Finding:
     if calls < LEAST_CALLS or measured.active_s < LEAST_S:
         return Finding(
             "too-few-calls",
-            f"Too few calls to say: {calls} in {measured.active_s:.2f} s; it takes {LEAST_CALLS} in {LEAST_S} s.",
+            f"Too few calls to say: {calls} in {measured.active_s:.2f} s; {LEAST_CALLS} in {LEAST_S} s would do.",
         )
     lock, cores = used_lock(measured), used_cores(measured)
     if lock is not None and lock >= BUSY:
@@ -31,8 +31,8 @@ def limited_by(measured: Measured) -> Finding:
         if asleep_s > 0.3 * held.held_s:
             return Finding(
                 "gil-sleeper",
-                f"Native code that sleeps with the interpreter's lock: it is held or wanted {lock:.0%} of the "
-                f"time, and while it is held its holder sleeps {asleep_s / held.held_s:.0%} of the time. "
+                f"Native code that sleeps with the interpreter's lock: it is held or wanted {lock:.0%} of "
+                f"the time, and while it is held its holder sleeps {asleep_s / held.held_s:.0%} of the time. "
                 f"Nobody else runs meanwhile.",
             )
         if measured.cores > 1.05:
@@ -221,6 +221,6 @@ def _crowd(measured: Measured) -> Finding | None:
         return None
     return Finding(
         "crowded",
-        f"Other programs take the cores: threads of {pool.name} waited for one {shares.runqueue:.0%} of their "
-        f"time, though this program uses {used:.0%} of what it may. Profile again on a quiet machine.",
+        f"Other programs take the cores: threads of {pool.name} waited for one {shares.runqueue:.0%} of "
+        f"their time, though this program uses {used:.0%} of what it may. Profile again on a quiet machine.",
     )

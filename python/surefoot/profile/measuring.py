@@ -144,6 +144,10 @@ class Profiling:
         """Return limit, workers, queue and shares over time for ``chrome://tracing`` or Perfetto."""
         return self.result().to_chrome_trace()
 
+    def to_html(self) -> str:
+        """Return the report as one HTML page."""
+        return self.result().to_html()
+
     def __str__(self) -> str:
         """Return the summary, for people."""
         return str(self.result())

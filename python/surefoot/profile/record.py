@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 import types
 import typing
@@ -229,9 +228,15 @@ class Profile:
 
     def to_chrome_trace(self) -> str:
         """Return limit, workers, queue and shares over time for ``chrome://tracing`` or Perfetto."""
-        from surefoot.profile.trace import chrome_trace
+        from surefoot.report import trace
 
-        return chrome_trace(self)
+        return trace(self)
+
+    def to_html(self) -> str:
+        """Return the report as one HTML page."""
+        from surefoot.report import html
+
+        return html(self)
 
     def __str__(self) -> str:
         """Return the summary, for people."""
@@ -240,7 +245,9 @@ class Profile:
         return text(self)
 
     def _repr_html_(self) -> str:
-        return str(importlib.import_module("surefoot.report").short(self))
+        from surefoot.report import short
+
+        return short(self)
 
 
 def _read(record: type[R], fields: Any) -> R:
