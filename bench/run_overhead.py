@@ -3,9 +3,9 @@
     python -m bench.run_overhead [--quick] [--rounds N] [--only CASE,...] [--check] [--out FILE.jsonl]
 
 The bar: with `--observe` a program of seconds takes at most 3 % longer, start and end included. Plain
-`surefoot run` has no bar: its pools are others, a program may take less time or more. Nor have the cases `start`,
-in which the program does nothing, and `fine`, whose tasks are the pool's own work: they show what the
-fixed price is, and the price of a call.
+`surefoot run` has none: its pools are others, a program may take less time or more. Nor have the cases
+`start`, in which the program does nothing, and `fine`, whose tasks are the pool's own work: they show what
+the fixed price is, and the price of a call.
 """
 
 from __future__ import annotations
