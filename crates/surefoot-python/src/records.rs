@@ -69,7 +69,7 @@ fn function<'py>(py: Python<'py>, sums: &FunctionSums) -> PyResult<Bound<'py, Py
 }
 
 /// The fields of `Shares`; `None` if there was nothing to share.
-fn shares<'py>(py: Python<'py>, sums: &ShareSums) -> PyResult<Option<Bound<'py, PyDict>>> {
+pub(crate) fn shares<'py>(py: Python<'py>, sums: &ShareSums) -> PyResult<Option<Bound<'py, PyDict>>> {
     let Some(shares) = sums.shares() else { return Ok(None) };
     let fields = PyDict::new(py);
     fields.set_item("cpu", shares.cpu)?;

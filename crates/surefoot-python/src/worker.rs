@@ -412,6 +412,7 @@ impl Loop<'_> {
         let sample = Sample { queued_ns, attach_wait_ns, wall_ns, cpu_ns, runqueue_ns, function };
         let action = self.shared.pool.finish(&sample, outcome, end.wall_ns);
         self.shared.carry_out(py, action);
+        self.shared.listeners.tell(&self.shared.functions, &sample, is_ok);
     }
 
     /// Lets other threads run, if any wants to.
