@@ -57,8 +57,8 @@ def test_bad_choices(new, wrong, error):
         new(1, context=wrong)
 
 
-def test_without_it_tasks_run_in_the_workers_own(kind, pools, variable):
-    pool = pools(kind.new(1))
+def test_without_it_tasks_run_in_the_workers_own(ours, pools, variable):
+    pool = pools(ours.new(1))
     assert pool.submit(read).result(HANG_S) == "default"
     assert pool.submit(write, "task's").result(HANG_S) == "default"
     assert pool.submit(read).result(HANG_S) == "task's"

@@ -172,7 +172,8 @@ def test_a_task_may_submit_until_the_shutdown(kind):
         links.append(pool.submit(link, pool, 10_000))
     assert links
     assert all(f.done() for f in links)
-    assert links[-1].result() in (0, "cannot schedule new futures after shutdown")
+    # Which link is the last in the list is chance, where threads run at once.
+    assert {f.result() for f in links} & {0, "cannot schedule new futures after shutdown"}
 
 
 # `timeout`

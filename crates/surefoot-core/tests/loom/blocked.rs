@@ -3,14 +3,15 @@
 //!
 //! | broken | caught by |
 //! |---|---|
-//! | `finish` admits nobody | `block_against_finish`, `blocked_submitters_are_served_in_order` |
-//! | `finish` admits, and does not plan | |
+//! | `finish` admits nobody | `a_reservation_is_kept`, `block_against_finish` |
 //! | `set_limit` admits nobody | `raise_against_block` |
 //! | `joining` admits nobody | `a_joined_task_makes_room` |
-//! | `close` grants nobody | `close_against_block` |
+//! | `close` grants nobody | `close_against_block`, `close_frees_the_blocked` |
 //! | `unreserve` admits nobody; does not plan | `a_reservation_given_back_makes_room` |
-//! | a full queue is looked at, and the line entered, in two critical sections | `block_against_finish` |
-//! | who gives up does not look whether the task was accepted meanwhile | `give_up_against_finish` |
+//! | a full queue is looked at, and the line entered, in two critical sections | `a_reservation_given_back_makes_room` |
+//!
+//! That `finish` also plans is for a task that would else wait for the callbacks of the one before; no
+//! model has callbacks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
