@@ -31,6 +31,20 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Watch the pools of a running process, without disturbing it.
     Top(TopArgs),
+    /// Run a program with every thread pool that it makes adaptive: script.py, -m module or -c code.
+    #[command(disable_help_flag = true)]
+    Run(ProgramArgs),
+    /// Run a program as it is and say what its threads do and what limits them.
+    #[command(disable_help_flag = true)]
+    Profile(ProgramArgs),
+}
+
+/// What Python's side reads by itself: these commands run in the interpreter that they are called in.
+#[derive(Debug, Args)]
+pub(crate) struct ProgramArgs {
+    /// Options, the program and its arguments.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    args: Vec<String>,
 }
 
 /// A workload, one module each in `surefoot.workloads`.
@@ -360,6 +374,20 @@ mod tests {
         assert_eq!(args.threads(), [2]);
         assert!((args.span().seconds - 1.0).abs() < 1e-12);
         assert_eq!(args.workloads(), [Workload::Micro, Workload::Cpu]);
+    }
+
+    #[test]
+    fn what_python_reads_is_let_through() {
+        for words in [&["run", "--help", "-x", "a.py", "--", "-y"][..], &["profile", "-m", "a", "--version"]]
+        {
+            let argv = ["surefoot"].iter().chain(words);
+            let command = Cli::try_parse_from(argv).unwrap().command;
+            let (Command::Run(ProgramArgs { args }) | Command::Profile(ProgramArgs { args })) = command
+            else {
+                unreachable!("asked for a program, got {command:?}")
+            };
+            assert_eq!(args, words[1..]);
+        }
     }
 
     #[test]

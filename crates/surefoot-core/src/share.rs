@@ -114,6 +114,21 @@ pub struct ShareSums {
     is_sampled: bool,
 }
 
+/// Worker time by where it went, for counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Parts {
+    /// On a core.
+    pub cpu_ns: f64,
+    /// Runnable without a core.
+    pub runqueue_ns: f64,
+    /// Waiting for the interpreter.
+    pub gil_ns: f64,
+    /// Blocked otherwise.
+    pub io_ns: f64,
+    /// Blocked, and nobody can tell in which of the two.
+    pub unsplit_ns: f64,
+}
+
 impl ShareSums {
     /// The sums of one window; `None` if the workers' CPU time is not known, or nobody worked.
     pub fn of_window(window: &Window) -> Option<Self> {
@@ -194,17 +209,17 @@ impl ShareSums {
     /// What was added since `before`.
     #[must_use]
     pub fn since(&self, before: &Self) -> Self {
-        let (now, before) = (self.parts(), before.parts());
+        let (now, before) = (self.to_array(), before.to_array());
         let mut parts = [0.0; SHARE_PARTS];
         for (place, part) in parts.iter_mut().enumerate() {
             *part = (now[place] - before[place]).max(0.0);
         }
-        Self::of_parts(parts, self.is_sampled)
+        Self::of_array(parts, self.is_sampled)
     }
 
     /// The sums one by one, as snapshot files have them: total, CPU, run queue, GIL, unsplit, the least and
     /// the most of that which is the GIL's, all in nanoseconds; variance in their square; misplaced.
-    pub fn parts(&self) -> [f64; SHARE_PARTS] {
+    pub fn to_array(&self) -> [f64; SHARE_PARTS] {
         [
             self.total_ns,
             self.cpu_ns,
@@ -219,7 +234,7 @@ impl ShareSums {
     }
 
     /// Sums of such parts; what is no number, or negative, counts as 0.
-    pub fn of_parts(parts: [f64; SHARE_PARTS], is_sampled: bool) -> Self {
+    pub fn of_array(parts: [f64; SHARE_PARTS], is_sampled: bool) -> Self {
         let [
             total_ns,
             cpu_ns,
@@ -262,6 +277,42 @@ impl ShareSums {
         }
         self.misplaced_ns += division.error * self.unsplit_ns;
         (self.unsplit_ns, self.gil_least_ns, self.gil_most_ns) = (0.0, 0.0, 0.0);
+    }
+
+    /// The sums themselves. As long as tasks are added and nothing else, none of the first four
+    /// ever falls.
+    pub fn parts(&self) -> Parts {
+        let known_ns = self.cpu_ns + self.runqueue_ns + self.gil_ns + self.unsplit_ns;
+        Parts {
+            cpu_ns: self.cpu_ns,
+            runqueue_ns: self.runqueue_ns,
+            gil_ns: self.gil_ns,
+            io_ns: (self.total_ns - known_ns).max(0.0),
+            unsplit_ns: self.unsplit_ns,
+        }
+    }
+
+    /// These sums with the blocked time split as threads were seen to be blocked, one by one: of
+    /// `count` sightings of a blocked thread the part `gil` waited for the lock. Of all sightings the
+    /// part `running`, with that deviation, were on a core or ready to be: where that is not what the
+    /// clocks say, something was misplaced.
+    #[must_use]
+    pub fn resplit(&self, gil: f64, count: f64, running: f64, deviation: f64) -> Self {
+        let ready_ns = self.cpu_ns + self.runqueue_ns;
+        let blocked_ns = (self.total_ns - ready_ns).max(0.0);
+        // As if one more had been seen of each kind: none among a few is not none.
+        let spread = ((gil * (1.0 - gil)).max(1.0 / count) / count).sqrt() * blocked_ns;
+        let off_ns = (running * self.total_ns - ready_ns).abs() - 2.0 * deviation * self.total_ns;
+        Self {
+            gil_ns: gil * blocked_ns,
+            variance: spread * spread,
+            misplaced_ns: off_ns.clamp(0.0, self.total_ns),
+            is_sampled: true,
+            unsplit_ns: 0.0,
+            gil_least_ns: 0.0,
+            gil_most_ns: 0.0,
+            ..*self
+        }
     }
 
     /// Worker time summed.

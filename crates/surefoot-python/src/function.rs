@@ -25,7 +25,7 @@ const MOST_NAMES: usize = 64;
 const OTHERS: &str = "(others)";
 /// Functions remembered by address; beyond, the name is made anew for each task.
 const MOST_KEYS: usize = 512;
-/// Wrappers looked through: bound methods, `functools.partial`, `Context.run`.
+/// Wrappers looked through: bound methods, `functools.partial`, `Context.run`, objects with `__wrapped__`.
 const MOST_WRAPPERS: usize = 8;
 /// Characters of a name.
 const LONGEST_NAME: usize = 200;
@@ -49,7 +49,7 @@ const CLASS: usize = 0;
 const BUILTIN: usize = 1;
 
 /// What one worker met last.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LastSeen {
     key: Key,
     id: FunctionId,
@@ -59,10 +59,20 @@ impl Functions {
     /// The number of what the task calls.
     #[inline]
     pub(crate) fn id_of(&self, py: Python<'_>, task: &Task, last: &mut LastSeen) -> FunctionId {
-        let function = task.function.bind(py);
+        self.id_of_call(task.function.bind(py), task.args.bind(py), last)
+    }
+
+    /// The number of what is called with these arguments.
+    #[inline]
+    pub(crate) fn id_of_call(
+        &self,
+        function: &Bound<'_, PyAny>,
+        args: &Bound<'_, PyTuple>,
+        last: &mut LastSeen,
+    ) -> FunctionId {
         match address_of(function) {
             Some(key) if key == last.key => last.id,
-            key => self.look_up(function, task.args.bind(py), key, last),
+            key => self.look_up(function, args, key, last),
         }
     }
 
@@ -102,6 +112,11 @@ impl Functions {
             *last = LastSeen { key, id };
         }
         id
+    }
+
+    /// The number of a function of this name.
+    pub(crate) fn number_of(&self, name: String) -> FunctionId {
+        lock_std(&self.0).number(name)
     }
 
     /// The names, each at the place that its number says.
@@ -278,7 +293,12 @@ impl Wrappers {
             let inner = args.get_item(0).ok()?;
             return Some((inner, args.get_slice(1, args.len())));
         }
-        None
+        if address_of(function).is_some() {
+            return None;
+        }
+        // An object that says what it calls, in the way of `functools.wraps`.
+        let inner = function.getattr_opt(name!(py, "__wrapped__")).ok()??;
+        Some((inner, args.clone()))
     }
 }
 

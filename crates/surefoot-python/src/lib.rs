@@ -3,8 +3,10 @@
 //! The only crate that names `PyO3`. A reader starts at [`executor`] (submission), goes on with
 //! [`worker`] (the loop) and [`future`]; [`attach`] is the only file that attaches or detaches.
 
+mod account;
 mod attach;
 mod attendant;
+mod backpressure;
 mod capacity;
 mod command_line;
 mod executor;
@@ -12,7 +14,9 @@ mod function;
 mod future;
 mod handover;
 mod join;
+mod journal;
 mod name;
+mod observe;
 mod placement;
 mod process;
 mod records;
@@ -31,6 +35,8 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use super::account::Account;
+    #[pymodule_export]
     use super::capacity::default_cap;
     #[pymodule_export]
     use super::command_line::run_cli;
@@ -38,6 +44,8 @@ mod _core {
     use super::executor::{ExecutorCore, PoolCore};
     #[pymodule_export]
     use super::future::FutureCore;
+    #[pymodule_export]
+    use super::observe::{Observation, ObservedCall, allowed_cores, set_observing_submit};
     #[pymodule_export]
     use super::placement::{announce_child, guard_children};
     #[pymodule_export]

@@ -171,14 +171,16 @@ impl PoolRecord {
         pen.u32(self.gil_sensor as u32);
         pen.u64(self.queue_length);
         pen.u64(self.queue_head_age_ns);
-        let Counts { submitted, running, done, failed, cancelled } = self.tasks;
+        let Counts { submitted, running, done, failed, cancelled, .. } = self.tasks;
         for count in [submitted, running, done, failed, cancelled] {
             pen.u64(count);
         }
         pen.f64(self.throughput_per_s);
         let unknown = f64::NAN;
         let figures = [self.cores, self.cores_used, self.gil_busy_share];
-        for figure in figures.map(|figure| figure.unwrap_or(unknown)).into_iter().chain(self.shares.parts()) {
+        for figure in
+            figures.map(|figure| figure.unwrap_or(unknown)).into_iter().chain(self.shares.to_array())
+        {
             pen.f64(figure);
         }
         pen.u64(self.interval_ns);
@@ -236,12 +238,14 @@ impl PoolRecord {
                 done: eye.u64(),
                 failed: eye.u64(),
                 cancelled: eye.u64(),
+                // Not in the file.
+                ..Counts::default()
             },
             throughput_per_s: eye.f64().unwrap_or(0.0),
             cores: eye.f64(),
             cores_used: eye.f64(),
             gil_busy_share: eye.f64(),
-            shares: ShareSums::of_parts(
+            shares: ShareSums::of_array(
                 [(); SHARE_PARTS].map(|()| eye.f64().unwrap_or(0.0)),
                 flags & SAMPLED != 0,
             ),

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::owner::Owner;
 use super::place::{Surroundings, file_name, files, is_safe, pid_in, prepare, sweep};
 use super::*;
-use crate::decision::{Entry, Log, Veto};
+use crate::decision::{Entry, Log, Rule, Veto};
 use crate::ledger::{Counts, Spectra};
 use crate::share::ShareSums;
 use crate::spectrum::Spectrum;
@@ -77,9 +77,9 @@ prop_compose! {
             limit, cap, min_workers, workers_live, workers_busy, workers_joining,
             gil_sensor: sensors[sensor],
             queue_length, queue_head_age_ns,
-            tasks: Counts { submitted, running, done, failed, cancelled },
+            tasks: Counts { submitted, running, done, failed, cancelled, ..Counts::default() },
             throughput_per_s, cores, cores_used, gil_busy_share,
-            shares: ShareSums::of_parts(parts, is_sampled),
+            shares: ShareSums::of_array(parts, is_sampled),
             name: texts.0, controller: texts.1, interval_ns: at_ns,
             spectra: Spectra { queued: spectra.0, wall: spectra.1 },
             decisions,
@@ -195,6 +195,7 @@ fn a_veto_that_is_repeated_is_one_line() {
             at_ns,
             limit_before,
             limit,
+            rule: Rule::Controller,
             reason: "test",
             veto,
             queue_length: 3,
@@ -217,6 +218,7 @@ fn a_veto_that_is_repeated_is_one_line() {
             at_ns,
             limit_before: 1,
             limit: 2,
+            rule: Rule::Controller,
             reason: "up",
             veto: None,
             queue_length: 0,

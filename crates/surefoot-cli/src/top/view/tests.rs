@@ -77,7 +77,7 @@ fn record(pool: u64, name: &str, done: u64) -> PoolRecord {
         cores_used: Some(1.3),
         gil_sensor: GilSensor::Waiters,
         gil_busy_share: Some(0.93),
-        shares: ShareSums::of_parts(
+        shares: ShareSums::of_array(
             [done as f64 * 1e6, done as f64 * 6e5, 0.0, done as f64 * 3e5, 0.0, 0.0, 0.0, 0.0, 0.0],
             true,
         ),
