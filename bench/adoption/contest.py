@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     from bench.estimate import Interval
 
-#: Fixed sizes that stay in after the sweep, for each case.
-FINALISTS = 2
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -42,12 +39,14 @@ class Contest:
         ours: Our side.
         statics: Fixed sizes, among which the best is sought.
         defaults: What one gets without choosing anything.
+        finalists: Fixed sizes that stay in after the sweep, for each case.
     """
 
     name: str
     ours: str
     statics: tuple[str, ...]
     defaults: tuple[str, ...]
+    finalists: int = 2
 
     def hold(
         self,
@@ -82,7 +81,9 @@ class Contest:
 
         for each in alternate.turns((self.ours, *self.defaults, *self.statics), 1):
             turn(each)
-        finalists = {static for case in _cases(samples) for static in self._ranked(samples, case)[:FINALISTS]}
+        finalists = {
+            static for case in _cases(samples) for static in self._ranked(samples, case)[: self.finalists]
+        }
         rivals = (self.ours, *self.defaults, *(static for static in self.statics if static in finalists))
         for each in alternate.turns(rivals, rounds - 1, first_round=1):
             turn(each)

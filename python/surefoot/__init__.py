@@ -5,10 +5,25 @@
     from surefoot import AdaptiveThreadPoolExecutor as ThreadPoolExecutor
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from surefoot.backpressure import QueueFull
 from surefoot.capacity import Cap, default_cap
 from surefoot.controllers import Controller, FixedController, KneeController, PaperController
 from surefoot.executor import AdaptiveThreadPoolExecutor, Future, __version__
 from surefoot.records import Decision, FunctionStats, PoolStats, Shares, Window
+from surefoot.registry import pools
+
+if TYPE_CHECKING:
+    from surefoot.installation import Installation, install, uninstall
+
+# What most programs do not use is loaded by the first use of its name.
+_LATER = {
+    "Installation": "surefoot.installation",
+    "install": "surefoot.installation",
+    "uninstall": "surefoot.installation",
+}
 
 __all__ = [
     "AdaptiveThreadPoolExecutor",
@@ -18,11 +33,24 @@ __all__ = [
     "FixedController",
     "FunctionStats",
     "Future",
+    "Installation",
     "KneeController",
     "PaperController",
     "PoolStats",
+    "QueueFull",
     "Shares",
     "Window",
     "__version__",
     "default_cap",
+    "install",
+    "pools",
+    "uninstall",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    module = _LATER.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(module), name)
+    return value

@@ -11,6 +11,7 @@ _T = TypeVar("_T")
 
 __all__ = [
     "IS_DEBUG_BUILD",
+    "Account",
     "ExecutorCore",
     "ExitBell",
     "FutureCore",
@@ -23,6 +24,7 @@ __all__ = [
     "announce_child",
     "configure",
     "default_cap",
+    "end_snapshot",
     "gil_look_cost_ns",
     "gil_observe",
     "gil_reading",
@@ -40,9 +42,15 @@ def announce_child() -> None: ...
 def guard_children() -> None: ...
 def after_fork_in_child() -> None: ...
 def configure(
-    future: type, condition: type, breath: Callable[[], None], worker_context: object | None
+    future: type,
+    condition: type,
+    breath: Callable[[], None],
+    queue_full: type,
+    journal: object,
+    worker_context: object | None,
 ) -> None: ...
 def default_cap() -> tuple[int, str]: ...
+def end_snapshot(at_once: bool) -> None: ...
 def gil_look_cost_ns(rounds: int) -> float: ...
 def gil_observe(seconds: float, interval_s: float, thread_ids: list[int]) -> dict[str, float]: ...
 def gil_reading() -> dict[str, Any]: ...
@@ -87,6 +95,7 @@ class Pool:
     def __new__(
         cls,
         *,
+        name: str,
         maker: object,
         executor: Callable[[], object],
         initializer: tuple[Callable[..., object], Any] | None,
@@ -97,6 +106,9 @@ class Pool:
         interval_ns: int,
         idle_timeout_ns: int | None,
         keep_on_one_core: bool,
+        max_queue: int | None,
+        queue_full: str,
+        copies_context: bool,
     ) -> Pool: ...
     def step_out(self) -> bool: ...
     def step_in(self) -> bool: ...
@@ -119,7 +131,14 @@ class Pool:
     def drain(self) -> list[Any]: ...
     def set_cap(self, cap: int, least_limit: int) -> None: ...
     def stats(self) -> dict[str, Any]: ...
+    def account(self) -> Account: ...
     def decisions(self) -> list[dict[str, Any]]: ...
+
+@final
+class Account:
+    @property
+    def has_ended(self) -> bool: ...
+    def read(self, bounds_ns: list[int]) -> dict[str, Any]: ...
 
 @final
 class WorkQueue:

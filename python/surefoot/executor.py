@@ -38,8 +38,10 @@ def _why_standard() -> str | None:
 
 
 _reason = _why_standard()
+is_native = _reason is None
+"""Whether the pools are surefoot's own, not the standard library's under its name."""
 
-if TYPE_CHECKING or _reason is None:
+if TYPE_CHECKING or is_native:
     from surefoot.adaptive import AdaptiveThreadPoolExecutor
     from surefoot.futures import Future
 else:
@@ -50,4 +52,4 @@ else:
     logger.warning("%s: AdaptiveThreadPoolExecutor is the standard pool", _reason)
     AdaptiveThreadPoolExecutor = type("AdaptiveThreadPoolExecutor", (StandardThreadPoolExecutor,), {})
 
-__all__ = ["AdaptiveThreadPoolExecutor", "Future", "__version__"]
+__all__ = ["AdaptiveThreadPoolExecutor", "Future", "__version__", "is_native"]
