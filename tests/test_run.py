@@ -13,6 +13,7 @@ import pytest
 
 import kinds
 from child import LIMIT_S
+from surefoot.profile.record import Profile
 
 pytestmark = pytest.mark.skipif(kinds.STANDARD_ONLY, reason="SUREFOOT_TEST_STANDARD_ONLY=1")
 
@@ -420,6 +421,71 @@ def test_forked_children_go_on(program, tmp_path):
     print(os.waitstatus_to_exitcode(os.wait()[1]))
     """
     assert same([program(code)], tmp_path, flags=("-W", "ignore")).stdout == "8\n16\n5\n"
+
+
+POOLS = """
+    import sys, time
+    from concurrent.futures import ThreadPoolExecutor
+
+    def work(n):
+        time.sleep(0.002)
+        return sum(range(2000))
+
+    with ThreadPoolExecutor(8) as pool:
+        print(sum(pool.map(work, range(200))))
+"""
+
+ENDS = {
+    "end": ("", 0),
+    "exit": ("sys.exit(3)", 3),
+    "exception": ("1 / 0", 1),
+    "forked child": ("import os; sys.exit(os.fork() and os.waitstatus_to_exitcode(os.wait()[1]))", 0),
+}
+
+
+@pytest.mark.parametrize("observe", [False, True], ids=["adaptive", "observe"])
+@pytest.mark.parametrize("ends", ENDS)
+def test_report_as_json(program, tmp_path, ends, observe):
+    code, exit_code = ENDS[ends]
+    options = ["--report", "out.json", *(["--observe"] if observe else [])]
+    name = program(textwrap.dedent(POOLS) + code)
+    end = same([name, "--argument"], tmp_path, *options, flags=("-W", "ignore"))
+    assert end.returncode == exit_code
+    profile = Profile.of_json((tmp_path / "out.json").read_text("utf-8"))
+    (pool,) = profile.pools
+    assert pool.kind == ("standard" if observe else "surefoot")
+    assert (pool.tasks, pool.cap) == (200, 8)
+    (function,) = profile.functions
+    assert (function.name, function.calls) == ("__main__.work", 200)
+    assert profile.program.argv == ("program.py", "--argument")
+
+
+def test_report_as_html(program, tmp_path):
+    same([program(POOLS)], tmp_path, "--report=out.html")
+    text = (tmp_path / "out.html").read_text("utf-8")
+    assert text.startswith("<!DOCTYPE html>")
+    assert "__main__.work" in text
+    assert "ThreadPoolExecutor-0" in text
+
+
+def test_a_report_that_cannot_be_written_changes_no_exit_code(program, tmp_path):
+    code = "import os, sys; os.rename('here', 'there'); sys.exit(5)"
+    (tmp_path / "here").mkdir()
+    end = python([*RUN, "--report", "here/out.json", program(code)], tmp_path)
+    assert end.returncode == 5
+    assert "was not written" in end.stderr
+
+
+def test_observing_changes_nothing(tmp_path):
+    assert ours(WHAT, tmp_path, "--observe", "--report=out.json") == (
+        "False False concurrent.futures._base\n" * 3
+    )
+
+
+def test_no_report_of_what_is_not_there_or_disabled(program, tmp_path):
+    assert python([*RUN, "--report", "out.json", "nothing.py"], tmp_path).returncode == 2
+    same([program(POOLS)], tmp_path, "--report", "out.json", env={"SUREFOOT_DISABLE": "1"})
+    assert not (tmp_path / "out.json").exists()
 
 
 @pytest.mark.parametrize(

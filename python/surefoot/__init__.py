@@ -7,6 +7,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from surefoot.backpressure import QueueFull
 from surefoot.capacity import Cap, default_cap
 from surefoot.controllers import Controller, FixedController, KneeController, PaperController
 from surefoot.executor import AdaptiveThreadPoolExecutor, Future, __version__
@@ -26,6 +27,7 @@ __all__ = [
     "KneeController",
     "PaperController",
     "PoolStats",
+    "QueueFull",
     "Shares",
     "Window",
     "__version__",

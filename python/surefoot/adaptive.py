@@ -11,14 +11,14 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable
 from concurrent.futures import thread as standard
-from typing import Any
+from typing import Any, Literal
 
-from surefoot import _core, children
+from surefoot import _core, backpressure, children, join, journal
 from surefoot.capacity import standard_default
 from surefoot.condition import Condition
 from surefoot.controllers import Controller, FixedController, KneeController, PaperController
 from surefoot.futures import Future
-from surefoot.options import ControllerChoice, Options, whole_workers
+from surefoot.options import ControllerChoice, Options, WhenFull, whole_workers
 from surefoot.records import Decision, PoolStats, Window
 from surefoot.standard_pool import stats_of
 from surefoot.surface import IdleCount, PoolAttribute
@@ -69,6 +69,14 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
             global interpreter lock faster, and only then (Linux; see
             ``docs/explanation/placement.md``). Meanwhile a task that asks sees one core; threads and
             processes that it makes do not.
+        max_queue: Most tasks that may wait; those that a free worker can take at once do not count.
+            ``None``: any number.
+        queue_full: What happens to a submitter when that many wait. ``"block"``: ``submit`` waits for
+            room (in a worker of this very pool it does not, and the task is accepted).
+            ``"raise"``: :class:`surefoot.QueueFull`. ``"caller-runs"``: ``submit`` runs the task
+            itself and returns its finished future.
+        context: ``"copy"``: each task runs in a copy of the context (``contextvars``) in which it was
+            submitted. ``None``: in the worker's, as in the standard pool.
         **ctxkwargs: Arguments of ``prepare_context`` (3.14 and newer), for subclasses.
 
     Raises:
@@ -89,6 +97,9 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         beta_threshold: float = 0.3,
         idle_timeout_s: float | None = 60.0,
         keep_on_one_core: bool = False,
+        max_queue: int | None = None,
+        queue_full: WhenFull = "block",
+        context: Literal["copy"] | None = None,
         **ctxkwargs: Any,
     ) -> None:
         options = Options.check(
@@ -99,11 +110,15 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
             beta_threshold,
             idle_timeout_s,
             keep_on_one_core,
+            max_queue,
+            queue_full,
+            context,
         )
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
         prefix = thread_name_prefix or f"AdaptiveThreadPoolExecutor-{_number()}"
         if ctxkwargs or self.__overrides_machinery():
+            self.__standard_submit = backpressure.standard_submit(self, options)
             # Without a controller that takes threads back the cap would be too many.
             _as_standard(self, max_workers or options.limit, prefix, initializer, initargs, **ctxkwargs)
             logger.info("%s replaces parts of the standard pool and runs as one", type(self).__name__)
@@ -160,6 +175,9 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
             interval_ns=round(options.interval_s * 1e9),
             idle_timeout_ns=None if idle_timeout_s is None else round(min(idle_timeout_s, 1e9) * 1e9),
             keep_on_one_core=options.keep_on_one_core and children.are_guarded(),
+            max_queue=options.max_queue,
+            queue_full=options.queue_full,
+            copies_context=options.copies_context,
         )
         _core.ExecutorCore.attach(self, self.__pool, leave_behind=leave_behind)
 
@@ -180,17 +198,33 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
     def _repr_html_(self) -> str:
         return self.stats()._repr_html_()
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+    def shutdown(  # type: ignore[override]
+        self, wait: bool = True, *, cancel_futures: bool = False, timeout: float | None = None
+    ) -> bool | None:
         """Take no more tasks and let the workers leave once the queue is empty.
+
+        Submitters that wait for room in the queue get the same ``RuntimeError`` as later ones.
 
         Args:
             wait: Return only when every worker has left.
             cancel_futures: Cancel the tasks that wait.
+            timeout: Most seconds to wait. Workers that are left then go on, and the interpreter's
+                exit waits for them, as for every worker: ``cancel_futures=True`` leaves them
+                nothing but the task that each runs.
+
+        Returns:
+            ``None`` without a ``timeout``, as in the standard class; with one, whether every worker
+            has left.
+
+        Raises:
+            ValueError: If a ``timeout`` is given though nothing is to be waited for.
+            RuntimeError: In a worker of this pool, which cannot wait for itself.
         """
+        deadline_s = join.deadline(wait, timeout)
         pool = self.__dict__.get(_POOL)
         if pool is None:
-            super().shutdown(wait, cancel_futures=cancel_futures)
-            return
+            super().shutdown(wait and timeout is None, cancel_futures=cancel_futures)
+            return join.threads(lambda: list(self._threads), deadline_s) if deadline_s is not None else None
         with self._shutdown_lock:
             self.__is_shut_down = True
             pool.close("shutdown")
@@ -200,17 +234,18 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         if pool.workers_live == 0:
             # No thread could be made when these tasks came; perhaps one can now.
             pool.make_threads()
-        if wait:
-            self.__join()
+        if not wait:
+            return None
+        all_left = self.__join(deadline_s)
+        return all_left if deadline_s is not None else None
 
-    def __join(self) -> None:
-        while True:
-            for thread in self.__maker.snapshot():
-                thread.join()
+    def __join(self, deadline_s: float | None) -> bool:
+        while join.threads(self.__maker.snapshot, deadline_s):
             if self.__pool.workers_live == 0:
-                return
+                return True
             # A thread was promised, but had not been started when the list was made.
             threading.Event().wait(0.001)
+        return False
 
     def _adjust_thread_count(self) -> None:
         pool = self.__dict__.get(_POOL)
@@ -240,6 +275,7 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         # Closes the pool: what was submitted until now still runs.
         _core.ExecutorCore.attach(self, None)
         del self.__pool
+        self.__standard_submit = backpressure.standard_submit(self, self.__options)
         _as_standard(self, self.__standard_size, prefix, self._initializer, self._initargs)
         self.__dict__["_work_queue"] = queue
         logger.info("_work_queue was replaced: %s runs as the standard pool", type(self).__name__)
@@ -339,6 +375,8 @@ _core.configure(
     Future,
     Condition,
     _breath,
+    backpressure.QueueFull,
+    journal,
     standard.WorkerContext(None, ()) if hasattr(standard, "WorkerContext") else None,
 )
 # These run in reverse order, so ours comes before the standard library's, which joins the workers.

@@ -82,6 +82,8 @@ pub const LOG_LENGTH: usize = 256;
 pub struct Log {
     entries: VecDeque<Entry>,
     vetoes: BTreeMap<Veto, u64>,
+    /// What was added since somebody last took the news; `None` if nobody follows.
+    news: Option<Vec<Entry>>,
 }
 
 impl Log {
@@ -92,10 +94,30 @@ impl Log {
         } else if entry.limit == entry.limit_before {
             return;
         }
+        // A veto that falls once an interval is news once.
+        let is_repeated =
+            |last: &Entry| entry.veto.is_some() && (last.veto, last.limit) == (entry.veto, entry.limit);
+        if let Some(news) = &mut self.news
+            && !self.entries.back().is_some_and(is_repeated)
+        {
+            news.push(entry.clone());
+        }
         if self.entries.len() == LOG_LENGTH {
             self.entries.pop_front();
         }
         self.entries.push_back(entry);
+    }
+
+    /// Keeps the news for [`Self::news`], or not.
+    pub fn follow(&mut self, is_followed: bool) {
+        if is_followed != self.news.is_some() {
+            self.news = is_followed.then(Vec::new);
+        }
+    }
+
+    /// Takes out what was added since the last call, vetoes that repeat the entry before left out.
+    pub fn news(&mut self) -> Vec<Entry> {
+        self.news.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The entries, oldest first.
@@ -134,6 +156,25 @@ mod tests {
         }
         assert_eq!(log.entries().count(), LOG_LENGTH);
         assert_eq!(log.vetoes()[&Veto::Gil], LOG_LENGTH as u64 + 7);
+    }
+
+    #[test]
+    fn news_are_kept_for_a_follower_and_told_once() {
+        let mut log = Log::default();
+        log.push(entry(1, 2, None));
+        log.follow(true);
+        for (before, after, veto) in
+            [(2, 4, None), (4, 4, Some(Veto::Gil)), (4, 4, Some(Veto::Gil)), (4, 4, Some(Veto::Cpu))]
+        {
+            log.push(entry(before, after, veto));
+        }
+        let told: Vec<_> = log.news().iter().map(|entry| (entry.limit, entry.veto)).collect();
+        assert_eq!(told, [(4, None), (4, Some(Veto::Gil)), (4, Some(Veto::Cpu))]);
+        assert_eq!(log.news(), []);
+        log.follow(false);
+        log.push(entry(4, 8, None));
+        log.follow(true);
+        assert_eq!(log.news(), []);
     }
 
     #[test]

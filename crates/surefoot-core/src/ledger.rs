@@ -39,6 +39,23 @@ pub struct Counts {
     pub failed: u64,
     /// Ended without being run by a worker.
     pub cancelled: u64,
+    /// Refused because the queue was full; not among the submitted.
+    pub rejected: u64,
+    /// Run by their submitters because the queue was full: among the submitted and, as they are
+    /// booked at their end, among those that returned or raised.
+    pub run_by_callers: u64,
+}
+
+impl Counts {
+    /// Tasks that workers ran to their end.
+    pub fn completed_by_workers(&self) -> u64 {
+        (self.done + self.failed).saturating_sub(self.run_by_callers)
+    }
+
+    /// Tasks that the queue had no room for.
+    pub fn turned_away(&self) -> u64 {
+        self.rejected + self.run_by_callers
+    }
 }
 
 #[derive(Debug)]
@@ -96,6 +113,19 @@ impl Demand {
 }
 
 impl PeriodSums {
+    fn add(&mut self, sample: &Sample) {
+        self.completions += 1;
+        self.wall_ns += sample.wall_ns;
+        self.attach_wait_ns += sample.attach_wait_ns;
+        if let Some(beta) = sample.beta() {
+            self.beta_sum += beta;
+            self.beta_count += 1;
+        }
+        if let Some(cpu_ns) = sample.cpu_ns {
+            self.demand.add(cpu_ns);
+        }
+    }
+
     /// Mean beta of the tasks completed; `None` without a measured one.
     pub fn beta_mean(&self) -> Option<f64> {
         (self.beta_count > 0).then(|| self.beta_sum / self.beta_count as f64)
@@ -168,18 +198,30 @@ impl Ledger {
                 return;
             }
         }
-        for sums in [&mut self.period, &mut self.total] {
-            sums.completions += 1;
-            sums.wall_ns += sample.wall_ns;
-            sums.attach_wait_ns += sample.attach_wait_ns;
-            if let Some(beta) = sample.beta() {
-                sums.beta_sum += beta;
-                sums.beta_count += 1;
-            }
-            if let Some(cpu_ns) = sample.cpu_ns {
-                sums.demand.add(cpu_ns);
-            }
+        self.period.add(sample);
+        self.book(sample);
+    }
+
+    /// A task was refused because the queue was full.
+    pub fn rejected(&mut self) {
+        self.counts.rejected += 1;
+    }
+
+    /// A task was run to its end by its submitter. It is no completion of the control period, which
+    /// tells what workers do.
+    pub fn ran_by_caller(&mut self, sample: &Sample, outcome: Outcome) {
+        self.counts.submitted += 1;
+        self.counts.run_by_callers += 1;
+        match outcome {
+            Outcome::Done => self.counts.done += 1,
+            Outcome::Failed => self.counts.failed += 1,
+            Outcome::Cancelled => self.counts.cancelled += 1,
         }
+        self.book(sample);
+    }
+
+    fn book(&mut self, sample: &Sample) {
+        self.total.add(sample);
         self.measured(sample);
         let histograms = self.histograms.get_or_insert_with(|| Box::new(Histograms::new()));
         histograms.queued.saturating_record(sample.queued_ns);

@@ -38,5 +38,6 @@ pub mod share;
 pub mod sim;
 pub mod snapshot;
 pub mod spin;
+pub mod starvation;
 pub mod sync;
 pub mod window;

@@ -19,12 +19,23 @@ use crate::shared::Shared;
 pub(crate) struct PoolId(u32);
 
 impl PoolId {
+    pub(crate) const NONE: Self = Self(0);
+
     /// The next one. After four thousand million pools two may share one: then a worker may go
     /// uncounted that should be counted, which costs a worker too many for the time of a wait.
     pub(crate) fn next() -> Self {
         static LAST: AtomicU32 = AtomicU32::new(0);
         Self(LAST.fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1))
     }
+}
+
+/// Whether the calling thread is a worker of the pool.
+pub(crate) fn is_own_worker(pool: PoolId) -> bool {
+    MEMBERSHIP.with_borrow(|membership| {
+        membership.as_ref().is_some_and(|membership| {
+            membership.shared.id == pool && membership.generation == process::generation()
+        })
+    })
 }
 
 struct Membership {

@@ -5,6 +5,7 @@
 
 mod attach;
 mod attendant;
+mod backpressure;
 mod capacity;
 mod command_line;
 mod executor;
@@ -12,6 +13,7 @@ mod function;
 mod future;
 mod handover;
 mod join;
+mod journal;
 mod name;
 mod observe;
 mod placement;

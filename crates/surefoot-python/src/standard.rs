@@ -22,6 +22,10 @@ pub(crate) struct Standard {
     pub(crate) invalid_state_error: Py<PyAny>,
     pub(crate) broken_thread_pool: Py<PyAny>,
     pub(crate) queue_empty: Py<PyAny>,
+    /// `surefoot.QueueFull`.
+    pub(crate) queue_full: Py<PyAny>,
+    /// The module `surefoot.journal`.
+    pub(crate) journal: Py<PyAny>,
     /// `surefoot.condition.Condition`.
     pub(crate) make_condition: Py<PyAny>,
     executor: Py<PyType>,
@@ -115,6 +119,8 @@ pub(crate) fn configure(
     future: Py<PyType>,
     condition: Py<PyAny>,
     breath: Py<PyAny>,
+    queue_full: Py<PyAny>,
+    journal: Py<PyAny>,
     worker_context: Option<Py<PyAny>>,
 ) -> PyResult<()> {
     let base = py.import("concurrent.futures._base")?;
@@ -126,6 +132,8 @@ pub(crate) fn configure(
         invalid_state_error: base.getattr("InvalidStateError")?.unbind(),
         broken_thread_pool: thread.getattr("BrokenThreadPool")?.unbind(),
         queue_empty: py.import("queue")?.getattr("Empty")?.unbind(),
+        queue_full,
+        journal,
         make_condition: condition,
         submit: executor.getattr("submit")?.unbind(),
         executor: executor.unbind(),

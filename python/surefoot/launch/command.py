@@ -139,6 +139,10 @@ def main(words: list[str]) -> int:
     try:
         wanted.program.run()
     except CannotOpenError as error:
+        if wanted.report is not None:
+            from surefoot.profile.at_exit import keep_silent
+
+            keep_silent()
         print(f"surefoot run: {error}", file=sys.stderr)
         return 2
     return 0
@@ -150,20 +154,18 @@ def _prepare(wanted: Wanted) -> None:
     if executor._reason is not None:
         print(f"surefoot: {executor._reason}: the program runs as it is", file=sys.stderr)
         return
-    outcome = None
     if wanted.report is not None:
         # Before anything is replaced: what it imports is to be the standard library's own class.
-        from surefoot.launch.outcome import Outcome
+        from surefoot.profile.at_exit import tell_at_exit
 
-        outcome = Outcome(wanted.report)
+        kind = "--html" if wanted.report.endswith(".html") else "--json"
+        tell_at_exit({kind: wanted.report}, is_quiet=True)
     if not wanted.observes:
         from surefoot.launch.replacement import replace
 
         replace(wanted.options, wanted.max_workers)
         if wanted.installs:
             _install(wanted.options)
-    if outcome is not None:
-        outcome.start()
 
 
 def _install(options: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 #![doc = include_str!("README.md")]
 
+mod room;
 mod state;
 
 // Loom's types work inside of a model only.
@@ -12,6 +13,7 @@ use crate::sample::{Outcome, Sample};
 use crate::share::Division;
 use crate::snapshot::Snapshot;
 use crate::sync::{Arc, Mutex, MutexGuard, lock};
+pub use room::{Block, Refused, Rejected, Ticket};
 use state::{Phase, Queued, State};
 
 /// How many workers a pool may have.
@@ -56,15 +58,6 @@ pub enum Action {
     /// A thread is needed, but the caller may make none: tell somebody who may
     /// ([`Pool::claim_start`]).
     NeedsThread,
-}
-
-/// A task given back because the pool is closed.
-#[derive(Debug)]
-pub struct Rejected<T> {
-    /// The task, untouched.
-    pub task: T,
-    /// Why.
-    pub closed: Closed,
 }
 
 /// What a worker does next.
@@ -149,14 +142,16 @@ impl<T> Pool<T> {
     /// Queues a task.
     ///
     /// # Errors
-    /// Gives the task back if the pool is closed.
+    /// Gives the task back if the pool is closed, or full ([`Self::with_max_queue`]).
     pub fn submit(&self, task: T, now_ns: u64) -> Result<Action, Rejected<T>> {
         let mut state = self.lock();
         if let Phase::Closed(closed) = state.phase {
-            return Err(Rejected { task, closed });
+            return Err(Rejected { task, why: Refused::Closed(closed) });
         }
-        state.queue.push_back(Queued { task, since_ns: now_ns });
-        state.ledger.submitted();
+        if !state.has_room() {
+            return Err(Rejected { task, why: Refused::Full });
+        }
+        state.accept(task, now_ns);
         Ok(state.plan(true))
     }
 
@@ -182,6 +177,9 @@ impl<T> Pool<T> {
         let place = state.queue.iter().rposition(|queued| is_mine(&queued.task))?;
         let queued = state.queue.remove(place)?;
         state.ledger.unsubmitted();
+        let admitted = state.admit();
+        drop(state);
+        room::grant_all(admitted);
         Some(queued.task)
     }
 
@@ -229,9 +227,15 @@ impl<T> Pool<T> {
     }
 
     /// Records a task that [`Pool::next`] gave out. Called before the result is published, so that
-    /// whoever sees the result sees it counted.
-    pub fn finish(&self, sample: &Sample, outcome: Outcome, now_ns: u64) {
-        self.lock().ledger.finished(sample, outcome, now_ns);
+    /// whoever sees the result sees it counted. The action is for a blocked submitter's task, which
+    /// may have been accepted in its place.
+    pub fn finish(&self, sample: &Sample, outcome: Outcome, now_ns: u64) -> Action {
+        let mut state = self.lock();
+        state.ledger.finished(sample, outcome, now_ns);
+        if state.blocked.is_empty() {
+            return Action::None;
+        }
+        room::settle(state, true)
     }
 
     /// Says that a worker, in a task, waits for another task of this pool. It does not count against
@@ -239,7 +243,7 @@ impl<T> Pool<T> {
     pub fn joining(&self) -> Action {
         let mut state = self.lock();
         state.joining += 1;
-        state.plan(true)
+        room::settle(state, true)
     }
 
     /// Says that the wait announced by [`Self::joining`] is over. The worker goes on at once; if
@@ -289,7 +293,12 @@ impl<T> Pool<T> {
             }
             Phase::Closed(_) => {}
         }
-        state.wake_one()
+        let action = state.wake_one();
+        // They stay in the line, each to take its own task out of it.
+        let refused = state.blocked.iter().map(|blocked| Arc::clone(&blocked.parker)).collect();
+        drop(state);
+        room::grant_all(refused);
+        action
     }
 
     /// Why the pool is closed, if it is.
@@ -305,6 +314,10 @@ impl<T> Pool<T> {
         let mut state = self.lock();
         let queued = state.queue.pop_front()?;
         state.ledger.withdrawn();
+        // One for one: no more workers are needed than before.
+        let admitted = state.admit();
+        drop(state);
+        room::grant_all(admitted);
         Some(queued.task)
     }
 
@@ -312,7 +325,7 @@ impl<T> Pool<T> {
     pub fn set_limit(&self, limit: usize) -> Action {
         let mut state = self.lock();
         state.limit = limit.clamp(1, state.cap);
-        state.plan(false)
+        room::settle(state, false)
     }
 
     /// Sets the cap (at least 1); the limit follows if it must, or if `with_limit` says so.
@@ -320,7 +333,7 @@ impl<T> Pool<T> {
         let mut state = self.lock();
         state.cap = cap.max(1);
         state.limit = if with_limit { state.cap } else { state.limit.min(state.cap) };
-        state.plan(false)
+        room::settle(state, false)
     }
 
     /// Tasks waiting.

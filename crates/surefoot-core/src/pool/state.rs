@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+use super::room::Blocked;
 use super::{Action, Bounds, Closed};
 use crate::ledger::Ledger;
 use crate::parker::Parker;
@@ -42,6 +43,13 @@ impl Seat {
 #[derive(Debug)]
 pub(super) struct State<T> {
     pub(super) queue: VecDeque<Queued<T>>,
+    /// Most tasks that may wait; `usize::MAX`: any number.
+    pub(super) max_queue: usize,
+    /// Places in the queue for tasks that are yet to come.
+    pub(super) reserved: usize,
+    /// Submitters that wait for room, by ticket. None, if there is room and the pool is open.
+    pub(super) blocked: VecDeque<Blocked<T>>,
+    pub(super) last_ticket: u64,
     pub(super) phase: Phase,
     pub(super) limit: usize,
     pub(super) cap: usize,
@@ -68,6 +76,10 @@ impl<T> State<T> {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
             queue: VecDeque::new(),
+            max_queue: usize::MAX,
+            reserved: 0,
+            blocked: VecDeque::new(),
+            last_ticket: 0,
             phase: Phase::Open,
             limit: bounds.limit,
             cap: bounds.cap,
@@ -162,6 +174,9 @@ impl<T> State<T> {
 
     pub(super) fn vitals(&self, now_ns: u64) -> Snapshot {
         let tasks = self.ledger.counts();
+        // Whoever is blocked came after all that is queued.
+        let head = self.queue.front().map(|queued| queued.since_ns);
+        let head = head.or_else(|| self.blocked.front().map(|blocked| blocked.since_ns));
         Snapshot {
             limit: self.limit,
             cap: self.cap,
@@ -170,7 +185,8 @@ impl<T> State<T> {
             workers_busy: usize::try_from(tasks.running).unwrap_or(usize::MAX),
             workers_joining: self.joining,
             queue_length: self.queue.len(),
-            queue_head_age_ns: self.queue.front().map_or(0, |head| now_ns.saturating_sub(head.since_ns)),
+            queue_head_age_ns: head.map_or(0, |since_ns| now_ns.saturating_sub(since_ns)),
+            submitters_blocked: self.blocked.len(),
             tasks,
             beta_mean: self.ledger.beta_mean(),
             queued: None,
@@ -186,6 +202,10 @@ impl<T> State<T> {
             self.admitted + self.parked.len(),
             self.live,
             "a worker neither admitted nor parked"
+        );
+        debug_assert!(
+            self.blocked.is_empty() || self.phase != Phase::Open || !self.has_room(),
+            "a submitter waits although there is room"
         );
     }
 }
