@@ -198,7 +198,7 @@ class Session:
 
     def _add(self, name: str, kind: str, place: str, cap: int | None) -> int:
         assert self._observation is not None
-        if len(self._known) >= MOST_POOLS:
+        if sum(known.kind != "surefoot" for known in self._known.values()) >= MOST_POOLS:
             others = [known for known in self._known.values() if known.name == "(others)"]
             if others:
                 return others[0].number
@@ -231,7 +231,7 @@ class Session:
                 return
             if (
                 any(known.pool is pool for known in self._known.values())
-                or len(self._known) >= 2 * MOST_POOLS
+                or len(self._known) >= 4 * MOST_POOLS
             ):
                 return
             number = self._observation.add_own_pool(pool)
