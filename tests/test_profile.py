@@ -1,7 +1,7 @@
 """``surefoot.profile()`` and ``surefoot profile``: what they say of programs whose truth is known.
 
-Shares are compared within the error bars that the record prints, and with room for other loads of the machine,
-which show as run queue.
+Shares are compared within the error bars that the record prints, and with room for other loads of the
+machine, which show as run queue.
 """
 
 from __future__ import annotations

@@ -152,6 +152,20 @@ def second():
     pass
 
 
+class Wrapping:
+    """A callable object that says what it calls."""
+
+    def __init__(self, function):
+        self.__wrapped__ = function
+
+    def __call__(self):
+        return self.__wrapped__()
+
+
+def wrapped():
+    pass
+
+
 CALLABLES = {
     "Worker.method": Worker().method,
     "Worker": Worker(),
@@ -159,6 +173,7 @@ CALLABLES = {
     "first": first,
     "second": second,
     "nap": functools.partial(functools.partial(nap)),
+    "wrapped": Wrapping(functools.partial(wrapped)),
 }
 
 

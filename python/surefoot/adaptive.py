@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import atexit
 import itertools
 import logging
 import operator
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import thread as standard
 from typing import Any, Literal
 
-from surefoot import _core, backpressure, children, join, journal
+from surefoot import _core, backpressure, children, join, journal, registry
 from surefoot.capacity import standard_default
 from surefoot.condition import Condition
 from surefoot.controllers import Controller, FixedController, KneeController, PaperController
@@ -121,6 +121,7 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
             self.__standard_submit = backpressure.standard_submit(self, options)
             # Without a controller that takes threads back the cap would be too many.
             _as_standard(self, max_workers or options.limit, prefix, initializer, initargs, **ctxkwargs)
+            registry.register(self)
             logger.info("%s replaces parts of the standard pool and runs as one", type(self).__name__)
             return
         if hasattr(self, "prepare_context"):
@@ -139,8 +140,8 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         self.__open(prefix)
         if standard._shutdown or _exit.is_near:
             self.__pool.close("exit")
-        _live[id(self)] = weakref.ref(self, functools.partial(_forget, id(self)))
-        for meet in _meeters:
+        registry.register(self)
+        for meet in registry.meeters:
             meet(self)
 
     def __overrides_machinery(self) -> bool:
@@ -165,6 +166,7 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         idle_timeout_s = options.idle_timeout_s
         self.__maker = ThreadMaker(prefix)
         self.__pool = _core.Pool(
+            name=prefix,
             maker=self.__maker,
             executor=weakref.ref(self),
             initializer=None if initializer is None else (initializer, self._initargs),
@@ -180,6 +182,8 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
             copies_context=options.copies_context,
         )
         _core.ExecutorCore.attach(self, self.__pool, leave_behind=leave_behind)
+        for follow in registry.followers:
+            follow(prefix, self.__pool)
 
     def stats(self) -> PoolStats:
         """Return one consistent reading of the pool."""
@@ -238,6 +242,29 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
             return None
         all_left = self.__join(deadline_s)
         return all_left if deadline_s is not None else None
+
+    def _limit_now(self) -> int:
+        """Return what :meth:`stats` says of the limit, at the price of a look."""
+        pool = self.__dict__.get(_POOL)
+        return self._max_workers if pool is None else pool.limit
+
+    def _step_out(self) -> bool:
+        """Take the calling worker out of the count while its task waits for work from elsewhere.
+
+        It counts against neither limit nor cap until :meth:`_step_in`, so that what it waits for finds a
+        worker. For adapters; each call that returned True needs a :meth:`_step_in` before its task ends.
+
+        Returns:
+            False, and nothing is changed, if it is out already or is no worker of this pool.
+        """
+        pool = self.__dict__.get(_POOL)
+        return pool is not None and bool(pool.step_out())
+
+    def _step_in(self) -> None:
+        """Count the calling worker again; nothing if it was not out."""
+        pool = self.__dict__.get(_POOL)
+        if pool is not None:
+            pool.step_in()
 
     def __join(self, deadline_s: float | None) -> bool:
         while join.threads(self.__maker.snapshot, deadline_s):
@@ -333,28 +360,18 @@ class _Exit:
 
 
 _exit = _Exit()
-_live: dict[int, weakref.ref[AdaptiveThreadPoolExecutor]] = {}
-# Called with each new executor that has a pool: who profiles wants to read it.
-_meeters: tuple[Callable[[AdaptiveThreadPoolExecutor], None], ...] = ()
 # Pools of a parent process. They are kept: dropping one would run finalizers of objects that still
 # belong to the parent's tasks.
 _left_behind: list[Any] = []
 
 
-def _forget(key: int, _reference: object) -> None:
-    _live.pop(key, None)
-
-
-def _executors() -> list[AdaptiveThreadPoolExecutor]:
-    return [executor for reference in list(_live.values()) if (executor := reference()) is not None]
-
-
 def _close_all() -> None:
     _exit.is_near = True
-    for executor in _executors():
+    for executor in registry.executors():
         pool = executor.__dict__.get(_POOL)
         if pool is not None:
             pool.close("exit")
+    _core.end_snapshot(False)
 
 
 def _renew_all() -> None:
@@ -363,7 +380,7 @@ def _renew_all() -> None:
     # the parent's, and in a child forked by a worker it names the very thread that would join.
     queues: Any = standard._threads_queues
     queues.clear()
-    for executor in _executors():
+    for executor in registry.executors():
         executor._AdaptiveThreadPoolExecutor__renew()  # type: ignore[attr-defined]
 
 
@@ -381,5 +398,7 @@ _core.configure(
 )
 # These run in reverse order, so ours comes before the standard library's, which joins the workers.
 threading._register_atexit(_close_all)  # type: ignore[attr-defined]
+# After the workers have been joined.
+atexit.register(_core.end_snapshot, True)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_all)

@@ -32,8 +32,10 @@ def _why_standard() -> str | None:
 
 
 _reason = _why_standard()
+is_native = _reason is None
+"""Whether the pools are surefoot's own, not the standard library's under its name."""
 
-if TYPE_CHECKING or _reason is None:
+if TYPE_CHECKING or is_native:
     # Asking `importlib.metadata` would take as long as all the rest of the import.
     from surefoot._core import __version__
     from surefoot.adaptive import AdaptiveThreadPoolExecutor
@@ -51,4 +53,4 @@ else:
         __version__ = "0+unknown"
     AdaptiveThreadPoolExecutor = type("AdaptiveThreadPoolExecutor", (StandardThreadPoolExecutor,), {})
 
-__all__ = ["AdaptiveThreadPoolExecutor", "Future", "__version__"]
+__all__ = ["AdaptiveThreadPoolExecutor", "Future", "__version__", "is_native"]

@@ -6,7 +6,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from surefoot import backpressure, join
+from surefoot import backpressure, join, registry
 from surefoot.options import Options
 from surefoot.records import Decision, PoolStats
 
@@ -72,6 +72,7 @@ class StandardThreadPoolExecutor(ThreadPoolExecutor):
             # Only where it has something to do: else `submit` stays the standard one.
             self.submit = submit  # type: ignore[method-assign]
         super().__init__(max_workers, thread_name_prefix, initializer, initargs, **rest)
+        registry.register(self)
 
     def shutdown(  # type: ignore[override]
         self, wait: bool = True, *, cancel_futures: bool = False, timeout: float | None = None

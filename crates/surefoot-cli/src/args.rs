@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Simulate(SimulateArgs),
     /// Say which sensors work here, by which method and with which error, and why others do not.
     Doctor(DoctorArgs),
+    /// Watch the pools of a running process, without disturbing it.
+    Top(TopArgs),
     /// Run a program with every thread pool that it makes adaptive: script.py, -m module or -c code.
     #[command(disable_help_flag = true)]
     Run(ProgramArgs),
@@ -200,6 +202,25 @@ pub(crate) struct DoctorArgs {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct TopArgs {
+    /// The process [default: the only one of yours that has pools, or a list to choose from].
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) pid: Option<u32>,
+
+    /// Print one JSON object for each interval instead of a screen.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print one interval and end.
+    #[arg(long)]
+    pub(crate) once: bool,
+
+    /// Look this often; rates and latencies are of this time.
+    #[arg(long, value_name = "S", default_value_t = 0.5, value_parser = interval)]
+    pub(crate) interval_s: f64,
+}
+
 /// How long a run measures.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Span {
@@ -271,6 +292,13 @@ fn positive(text: &str) -> Result<f64, String> {
         Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
         _ => Err("expected a number of seconds above 0".to_owned()),
     }
+}
+
+fn interval(text: &str) -> Result<f64, String> {
+    positive(text)
+        .ok()
+        .filter(|value| (0.05..=3600.0).contains(value))
+        .ok_or_else(|| "expected a number of seconds from 0.05 (a process shows no more) to 3600".to_owned())
 }
 
 /// Reads `1,8,64`, `1..2048` (which doubles) or a mixture.

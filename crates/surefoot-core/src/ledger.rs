@@ -5,8 +5,10 @@
 
 use hdrhistogram::Histogram;
 
+use crate::distribution::Times;
 use crate::sample::{Outcome, Sample};
 use crate::share::{Division, ShareSums};
+use crate::spectrum::Spectrum;
 
 /// Shortest time told apart. A sample below it is a no-op, whatever its exact length.
 const LOW_NS: u64 = 128;
@@ -64,6 +66,16 @@ struct Histograms {
     attach_wait: Histogram<u32>,
     wall: Histogram<u32>,
     cpu: Histogram<u32>,
+    spectra: Spectra,
+}
+
+/// Coarse distributions of the whole life, for those who look several times a second.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Spectra {
+    /// Times from submission to a worker.
+    pub queued: Spectrum,
+    /// Times from start to end of the call.
+    pub wall: Spectrum,
 }
 
 /// Sums over the current control period.
@@ -227,6 +239,8 @@ impl Ledger {
         histograms.queued.saturating_record(sample.queued_ns);
         histograms.attach_wait.saturating_record(sample.attach_wait_ns);
         histograms.wall.saturating_record(sample.wall_ns);
+        histograms.spectra.queued.add(sample.queued_ns);
+        histograms.spectra.wall.add(sample.wall_ns);
         if let Some(cpu_ns) = sample.cpu_ns {
             histograms.cpu.saturating_record(cpu_ns);
         }
@@ -285,6 +299,11 @@ impl Ledger {
         self.division = division;
     }
 
+    /// The coarse distributions.
+    pub fn spectra(&self) -> Spectra {
+        self.histograms.as_deref().map_or_else(Spectra::default, |histograms| histograms.spectra)
+    }
+
     /// Times from submission to a worker.
     pub fn queued(&self) -> Option<Percentiles> {
         self.percentiles(|histograms| &histograms.queued)
@@ -305,6 +324,25 @@ impl Ledger {
         self.percentiles(|histograms| &histograms.cpu)
     }
 
+    /// The distributions as they are now; `None` before the first sample. A copy, so that nobody is
+    /// kept waiting while it is reduced.
+    pub fn times(&self) -> Option<Times> {
+        let Histograms { queued, wall, cpu, .. } = self.histograms.as_deref()?;
+        let sum = |of: fn(&FunctionSums) -> u64| self.functions.iter().map(of).sum();
+        Some(Times {
+            queued: (queued.clone(), sum(|sums| sums.queued_ns)),
+            wall: (wall.clone(), sum(|sums| sums.wall_ns)),
+            cpu: (cpu.clone(), sum(|sums| sums.cpu_ns)),
+        })
+    }
+
+    /// Where the time of all finished tasks went.
+    pub fn shares(&self) -> ShareSums {
+        let mut shares = ShareSums::default();
+        self.functions.iter().for_each(|sums| shares.add(&sums.shares));
+        shares
+    }
+
     fn percentiles(&self, which: impl Fn(&Histograms) -> &Histogram<u32>) -> Option<Percentiles> {
         let histogram = which(self.histograms.as_deref()?);
         (!histogram.is_empty()).then(|| Percentiles {
@@ -321,7 +359,7 @@ impl Histograms {
             Histogram::new_with_bounds(LOW_NS, HIGH_NS, SIGNIFICANT_DIGITS)
                 .expect("the bounds are constants that the histogram accepts")
         };
-        Self { queued: new(), attach_wait: new(), wall: new(), cpu: new() }
+        Self { queued: new(), attach_wait: new(), wall: new(), cpu: new(), spectra: Spectra::default() }
     }
 }
 

@@ -21,6 +21,7 @@ pub mod clock;
 mod control_groups;
 pub mod controller;
 pub mod decision;
+pub mod distribution;
 pub mod found;
 pub mod gil;
 pub mod ledger;
@@ -37,6 +38,8 @@ pub mod share;
 #[cfg(not(surefoot_loom))]
 pub mod sim;
 pub mod snapshot;
+pub mod snapshot_file;
+pub mod spectrum;
 pub mod spin;
 pub mod starvation;
 pub mod sync;

@@ -125,6 +125,8 @@ pub struct Regulator {
     shares: ShareSums,
     /// Of the last window with work in it.
     division: Division,
+    /// The last control period.
+    last_window: Option<Window>,
 }
 
 /// What is remembered from tick to tick while the pool has work.
@@ -190,7 +192,13 @@ impl Regulator {
             look_count: 0,
             shares: ShareSums::default(),
             division: Division::default(),
+            last_window: None,
         }
+    }
+
+    /// The last control period; `None` before the first has ended.
+    pub fn last_window(&self) -> Option<&Window> {
+        self.last_window.as_ref()
     }
 
     /// The log.
@@ -291,6 +299,7 @@ impl Regulator {
             Self::close_window(&mut window, &mut course, mark, readings, period);
             self.divide(&window);
             tick.hunger = self.starvation.look(now_ns, &window, self.mean_wall_ns);
+            self.last_window = Some(window);
             match &mut self.decider {
                 Decider::Native(controller) => {
                     let decision = controller.decide(&window);
@@ -437,6 +446,7 @@ impl Regulator {
             at_ns,
             limit_before: window.limit,
             limit: decision.limit,
+            rule: decision.rule,
             reason: decision.reason,
             veto: decision.veto,
             queue_length: window.queue_length,

@@ -534,3 +534,25 @@ proptest! {
         play.play_out();
     }
 }
+
+#[test]
+fn who_stepped_out_counts_against_neither_limit_nor_cap() {
+    let pool: Pool<u32> = Pool::new(Bounds { min_workers: 1, limit: 1, cap: 1 });
+    let mut crew = Vec::new();
+    for task in 0..3 {
+        let Ok(action) = pool.submit(task, 0) else { panic!("the pool is open") };
+        // The first by its submission; each other by the step of the one before it.
+        let action = if task == 0 { action } else { pool.step_out() };
+        let Action::Start(index) = action else { panic!("task {task} got no thread") };
+        let mut worker = pool.enter(index, None);
+        assert!(matches!(pool.next(&mut worker, 0), Next::Run { task: taken, .. } if taken == task));
+        crew.push(worker);
+    }
+    assert_eq!(pool.snapshot(0).workers_joining, 2);
+    pool.step_in();
+    pool.step_in();
+    // All run on, and at the boundary of its task each but one is a surplus.
+    assert!(matches!(pool.next(&mut crew[0], 0), Next::Park));
+    assert!(matches!(pool.next(&mut crew[1], 0), Next::Park));
+    assert_eq!(pool.workers_live(), 3);
+}

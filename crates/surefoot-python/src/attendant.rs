@@ -7,6 +7,7 @@
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, Weak};
 
+use pyo3::prelude::*;
 use surefoot_core::decision::Entry;
 use surefoot_core::starvation::Hunger;
 use surefoot_core::sync::lock_std;
@@ -14,6 +15,7 @@ use surefoot_core::window::Window;
 
 use crate::attach;
 use crate::journal;
+use crate::name::name;
 use crate::placement;
 use crate::shared::Shared;
 
@@ -28,6 +30,8 @@ pub(crate) enum Errand {
     TellDecisions(Arc<Shared>, Vec<Entry>),
     /// Log that the pool starves.
     TellHunger(Arc<Shared>, Hunger),
+    /// Say this on the logger `surefoot`, at DEBUG.
+    Say(String),
 }
 
 /// The way to the thread.
@@ -73,5 +77,16 @@ fn run(errand: Errand) {
         }
         Errand::TellDecisions(pool, news) => journal::tell_decisions(py, &pool, &news),
         Errand::TellHunger(pool, hunger) => journal::tell_hunger(py, &pool, &hunger),
+        Errand::Say(text) => say(py, &text),
     });
+}
+
+fn say(py: Python<'_>, text: &str) {
+    let said = py
+        .import("logging")
+        .and_then(|logging| logging.call_method1("getLogger", ("surefoot",)))
+        .and_then(|logger| attach::call_method(&logger, name!(py, "debug"), ("%s", text)));
+    if let Err(error) = said {
+        error.write_unraisable(py, None);
+    }
 }

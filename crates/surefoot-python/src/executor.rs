@@ -10,16 +10,20 @@ use surefoot_core::clock;
 use surefoot_core::controller::{Knee, Paper};
 use surefoot_core::pool::{Bounds, Closed, Pool, Refused};
 use surefoot_core::regulator::{Decider, Regulator};
+use surefoot_core::snapshot_file::PoolRecord;
 use surefoot_core::sync::lock_std;
 
+use crate::account::Account;
 use crate::attach;
 use crate::backpressure::{self, WhenFull};
+use crate::join::{self, PoolId};
 use crate::journal;
 use crate::name::name;
 use crate::placement::Keeper;
 use crate::records;
 use crate::sensors::gil;
 use crate::shared::{Intake, Item, Refusal, Shared, Why};
+use crate::snapshot_file::{self, OwnRecord};
 use crate::standard::Standard;
 use crate::work_queue::WorkQueue;
 
@@ -174,10 +178,11 @@ enum Choice {
 impl PoolCore {
     /// Makes a pool without workers.
     #[new]
-    #[pyo3(signature = (*, maker, executor, initializer, min_workers, limit, cap, controller, interval_ns, idle_timeout_ns, keep_on_one_core, max_queue, queue_full, copies_context))]
+    #[pyo3(signature = (*, name, maker, executor, initializer, min_workers, limit, cap, controller, interval_ns, idle_timeout_ns, keep_on_one_core, max_queue, queue_full, copies_context))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only, and called from one place")]
     fn new(
         py: Python<'_>,
+        name: String,
         maker: Py<PyAny>,
         executor: Py<PyAny>,
         initializer: Option<(Py<PyAny>, Py<PyAny>)>,
@@ -192,6 +197,10 @@ impl PoolCore {
         queue_full: &str,
         copies_context: bool,
     ) -> PyResult<Self> {
+        let controller_name = match &controller {
+            Choice::Paper(_) => "paper".to_owned(),
+            Choice::Named(name) => name.clone(),
+        };
         let decider = match controller {
             Choice::Paper((beta_threshold, step_up, step_down)) => {
                 Some(Decider::Native(Box::new(Paper { beta_threshold, step_up, step_down })))
@@ -214,8 +223,28 @@ impl PoolCore {
         let keeper = keep_on_one_core.then(Keeper::new);
         let intake = Intake { when_full: max_queue.map(|_| when_full), copies_context };
         journal::look_now(py, clock::now_ns())?;
-        let shared =
-            Shared::new(pool, idle_timeout_ns, maker, executor, initializer, regulator, keeper, intake);
+        let id = PoolId::next();
+        let record = PoolRecord {
+            pool: id.number(),
+            name,
+            controller: controller_name,
+            interval_ns: if regulator.is_some() { interval_ns } else { 0 },
+            min_workers: u32::try_from(min_workers).unwrap_or(u32::MAX),
+            ..PoolRecord::default()
+        };
+        let record = OwnRecord::new(record, snapshot_file::prepare(py));
+        let shared = Shared::new(
+            id,
+            pool,
+            idle_timeout_ns,
+            maker,
+            executor,
+            initializer,
+            regulator,
+            keeper,
+            intake,
+            record,
+        );
         Ok(Self { shared })
     }
 
@@ -258,6 +287,22 @@ impl PoolCore {
             self.shared.set_limit(least_limit);
         }
         self.shared.make_threads(py);
+    }
+
+    /// Says that the calling worker's task waits for work that comes to this pool by another way: it counts
+    /// against neither limit nor cap until `step_in`, or its end. False if it is out, or no worker of this pool.
+    fn step_out(&self, py: Python<'_>) -> bool {
+        join::step_out(py, &self.shared)
+    }
+
+    /// Ends what `step_out` began; false if nothing did.
+    fn step_in(&self) -> bool {
+        join::step_in(&self.shared)
+    }
+
+    #[getter]
+    fn limit(&self) -> usize {
+        self.shared.pool.limit_and_cap().0
     }
 
     #[getter]
@@ -304,6 +349,11 @@ impl PoolCore {
         });
         let regulator = regulator.as_ref().map(|(log, shares)| (log, shares));
         records::stats(py, &snapshot, &functions, regulator)
+    }
+
+    /// The pool's numbers, for exporters.
+    fn account(&self) -> Account {
+        Account::of(&self.shared)
     }
 
     /// The log, as the fields of `Decision`.

@@ -25,7 +25,7 @@ const MOST_NAMES: usize = 64;
 const OTHERS: &str = "(others)";
 /// Functions remembered by address; beyond, the name is made anew for each task.
 const MOST_KEYS: usize = 512;
-/// Wrappers looked through: bound methods, `functools.partial`, `Context.run`.
+/// Wrappers looked through: bound methods, `functools.partial`, `Context.run`, objects with `__wrapped__`.
 const MOST_WRAPPERS: usize = 8;
 /// Characters of a name.
 const LONGEST_NAME: usize = 200;
@@ -293,7 +293,12 @@ impl Wrappers {
             let inner = args.get_item(0).ok()?;
             return Some((inner, args.get_slice(1, args.len())));
         }
-        None
+        if address_of(function).is_some() {
+            return None;
+        }
+        // An object that says what it calls, in the way of `functools.wraps`.
+        let inner = function.getattr_opt(name!(py, "__wrapped__")).ok()??;
+        Some((inner, args.clone()))
     }
 }
 

@@ -3,6 +3,7 @@
 //! The only crate that names `PyO3`. A reader starts at [`executor`] (submission), goes on with
 //! [`worker`] (the loop) and [`future`]; [`attach`] is the only file that attaches or detaches.
 
+mod account;
 mod attach;
 mod attendant;
 mod backpressure;
@@ -21,6 +22,7 @@ mod process;
 mod records;
 mod sensors;
 mod shared;
+mod snapshot_file;
 mod standard;
 mod submit;
 mod task;
@@ -32,6 +34,8 @@ mod worker;
 mod _core {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use super::account::Account;
     #[pymodule_export]
     use super::capacity::default_cap;
     #[pymodule_export]
@@ -50,6 +54,8 @@ mod _core {
     use super::sensors::python::{
         gil_look_cost_ns, gil_observe, gil_reading, gil_wait_oracle, sensors_report, thread_census,
     };
+    #[pymodule_export]
+    use super::snapshot_file::end_snapshot;
     #[pymodule_export]
     use super::standard::configure;
     #[pymodule_export]

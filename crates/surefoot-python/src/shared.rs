@@ -14,6 +14,7 @@ use surefoot_core::gil::{GilReading, GilState};
 use surefoot_core::monitor::Watched;
 use surefoot_core::pool::{Action, Closed, Pool, Refused, Rejected, Worker};
 use surefoot_core::regulator::{Readings, Regulator, Tick};
+use surefoot_core::snapshot_file::decision_records;
 use surefoot_core::sync::lock_std;
 use surefoot_core::window::Window;
 
@@ -31,6 +32,7 @@ use crate::process;
 use crate::records;
 use crate::sensors::meter::WorkerMeter;
 use crate::sensors::{allowance, clocks, gil};
+use crate::snapshot_file::{OwnRecord, Reading};
 use crate::standard::Standard;
 use crate::task::Task;
 use crate::work_queue::ExitBell;
@@ -77,15 +79,16 @@ pub(crate) struct Intake {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) id: PoolId,
-    pub(crate) pool: Pool<Item>,
+    /// Shared with accounts, which outlive the rest.
+    pub(crate) pool: Arc<Pool<Item>>,
     pub(crate) idle_timeout_ns: Option<u64>,
     /// `surefoot.threads.ThreadMaker`; it does not know the executor.
     pub(crate) maker: Py<PyAny>,
     /// Weak reference to the executor, and what worker threads run first.
     pub(crate) executor: Py<PyAny>,
     pub(crate) initializer: Option<(Py<PyAny>, Py<PyAny>)>,
-    /// `None` for a pool whose limit is constant: nobody need look after it.
-    pub(crate) regulator: Option<Mutex<Regulator>>,
+    /// `None` for a pool whose limit is constant.
+    pub(crate) regulator: Option<Arc<Mutex<Regulator>>>,
     pub(crate) functions: Functions,
     pub(crate) listeners: Listeners,
     /// The monitor's.
@@ -93,6 +96,9 @@ pub(crate) struct Shared {
     is_watched: AtomicBool,
     pub(crate) when_full: Option<WhenFull>,
     copies_context: bool,
+    /// Its place in the snapshot file.
+    record: OwnRecord,
+    farewell: Arc<Farewell>,
     /// For a pool whose workers may be kept on one core.
     pub(crate) keeper: Option<Arc<Keeper>>,
 }
@@ -100,6 +106,7 @@ pub(crate) struct Shared {
 impl Shared {
     #[expect(clippy::too_many_arguments, reason = "called from one place, each of its own type")]
     pub(crate) fn new(
+        id: PoolId,
         pool: Pool<Item>,
         idle_timeout_ns: Option<u64>,
         maker: Py<PyAny>,
@@ -108,12 +115,14 @@ impl Shared {
         regulator: Option<Regulator>,
         keeper: Option<Arc<Keeper>>,
         intake: Intake,
+        record: OwnRecord,
     ) -> Arc<Self> {
-        let regulator = regulator.map(Mutex::new);
+        let regulator = regulator.map(|regulator| Arc::new(Mutex::new(regulator)));
         let (meter, is_watched) = (Mutex::default(), AtomicBool::new(false));
-        let shared = Arc::new(Self {
-            id: PoolId::next(),
-            pool,
+        let farewell = |weak: &Weak<Self>| Farewell { pool: weak.clone(), is_set: AtomicBool::new(false) };
+        let shared = Arc::new_cyclic(|weak| Self {
+            id,
+            pool: Arc::new(pool),
             idle_timeout_ns,
             maker,
             executor,
@@ -125,6 +134,8 @@ impl Shared {
             is_watched,
             when_full: intake.when_full,
             copies_context: intake.copies_context,
+            record,
+            farewell: Arc::new(farewell(weak)),
             keeper,
         });
         if let Some(keeper) = &shared.keeper {
@@ -308,15 +319,49 @@ impl Shared {
     /// sees the task, or this sees that nobody watches.
     #[inline]
     pub(crate) fn watch(self: &Arc<Self>, now_ns: u64) {
-        let Some(regulator) = &self.regulator else { return };
+        // A pool of constant size is looked at for the snapshot file only.
+        if self.regulator.is_none() && !self.record.is_wanted() {
+            return;
+        }
         if self.is_watched.load(Ordering::Relaxed) || self.is_watched.swap(true, Ordering::Relaxed) {
             return;
         }
-        let due_ns = lock_std(regulator).first_due_ns(now_ns);
+        let due_ns = self.first_due_ns(now_ns);
         let weak: Weak<Self> = Arc::downgrade(self);
         if process::watch(weak, due_ns).is_err() {
             self.is_watched.store(false, Ordering::Relaxed);
         }
+    }
+
+    fn first_due_ns(&self, now_ns: u64) -> u64 {
+        match &self.regulator {
+            Some(regulator) => lock_std(regulator).first_due_ns(now_ns),
+            None => self.record.next_ns(now_ns),
+        }
+    }
+
+    /// Writes the pool's record, if it is due. That the pool rests is written in any case, if need be
+    /// later: a pool may come to rest hundreds of times a second.
+    fn publish(&self, now_ns: u64, rests: bool) {
+        if !self.record.is_due(now_ns) {
+            if rests && let Some(due_ns) = self.record.farewell_ns() {
+                self.farewell.set(due_ns);
+            }
+            return;
+        }
+        let (snapshot, spectra) = self.pool.vitals_and_spectra(now_ns);
+        let (shares, window, decisions) = match &self.regulator {
+            Some(regulator) => {
+                let regulator = lock_std(regulator);
+                (*regulator.shares(), regulator.last_window().copied(), decision_records(regulator.log()))
+            }
+            None => (self.pool.task_shares(), None, Vec::new()),
+        };
+        let is_closed = self.pool.closed().is_some();
+        let cores = allowance::current(now_ns).cores;
+        let is_busy = !rests;
+        let reading = Reading { is_busy, is_closed, snapshot, spectra, shares, cores, window, decisions };
+        self.record.write(now_ns, reading);
     }
 
     /// Asks the controller that was given as a Python object.
@@ -367,7 +412,7 @@ impl Shared {
 
 impl Watched for Shared {
     fn tick(self: Arc<Self>, now_ns: u64) -> Option<u64> {
-        let regulator = self.regulator.as_ref()?;
+        let Some(regulator) = &self.regulator else { return self.tick_constant(now_ns) };
         let wanted = lock_std(regulator).wanted(now_ns);
         // All readings are taken without the lock, which others want while they are attached.
         let totals = wanted.totals.then(|| lock_std(&self.meter).read(&self.pool.thread_ids()));
@@ -408,16 +453,60 @@ impl Watched for Shared {
                 lock_std(regulator).undecided();
             }
         }
+        self.publish(now_ns, due_ns.is_none());
         if due_ns.is_some() {
             return due_ns;
         }
         lock_std(&self.meter).rest();
+        self.rest(now_ns)
+    }
+}
+
+impl Shared {
+    /// A tick of a pool whose limit is constant.
+    fn tick_constant(&self, now_ns: u64) -> Option<u64> {
+        let rests = self.pool.is_idle();
+        self.publish(now_ns, rests);
+        if rests { self.rest(now_ns) } else { self.record.is_wanted().then(|| self.record.next_ns(now_ns)) }
+    }
+
+    /// Ends the watch, unless a task has come meanwhile; then it says when to look again.
+    fn rest(&self, now_ns: u64) -> Option<u64> {
         self.is_watched.store(false, Ordering::Relaxed);
         // See `watch`: a task that was queued before the store is seen here.
         if self.pool.is_idle() || self.is_watched.swap(true, Ordering::Relaxed) {
             return None;
         }
-        Some(lock_std(regulator).first_due_ns(now_ns))
+        Some(self.first_due_ns(now_ns))
+    }
+}
+
+/// Writes into the snapshot file that a pool has come to rest, if it still rests when the time has come.
+#[derive(Debug)]
+struct Farewell {
+    pool: Weak<Shared>,
+    is_set: AtomicBool,
+}
+
+impl Farewell {
+    /// Relaxed: the monitor alone sets it and takes it back.
+    fn set(self: &Arc<Self>, due_ns: u64) {
+        if !self.is_set.swap(true, Ordering::Relaxed) {
+            let weak: Weak<Self> = Arc::downgrade(self);
+            let is_watched = process::watch(weak, due_ns).is_ok();
+            self.is_set.store(is_watched, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Watched for Farewell {
+    fn tick(self: Arc<Self>, now_ns: u64) -> Option<u64> {
+        self.is_set.store(false, Ordering::Relaxed);
+        let pool = self.pool.upgrade()?;
+        if !pool.is_watched.load(Ordering::Relaxed) && pool.pool.is_idle() {
+            pool.publish(now_ns, true);
+        }
+        None
     }
 }
 

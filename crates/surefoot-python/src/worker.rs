@@ -411,8 +411,8 @@ impl Loop<'_> {
         let (queued_ns, function) = (self.queued_ns, self.function);
         let sample = Sample { queued_ns, attach_wait_ns, wall_ns, cpu_ns, runqueue_ns, function };
         let action = self.shared.pool.finish(&sample, outcome, end.wall_ns);
-        self.shared.listeners.tell(&self.shared.functions, &sample, is_ok);
         self.shared.carry_out(py, action);
+        self.shared.listeners.tell(&self.shared.functions, &sample, is_ok);
     }
 
     /// Lets other threads run, if any wants to.

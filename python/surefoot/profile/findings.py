@@ -22,7 +22,8 @@ def limited_by(measured: Measured) -> Finding:
     if calls < LEAST_CALLS or measured.active_s < LEAST_S:
         return Finding(
             "too-few-calls",
-            f"Too few calls to say: {calls} in {measured.active_s:.2f} s; {LEAST_CALLS} in {LEAST_S} s would do.",
+            f"Too few calls to say: {calls} in {measured.active_s:.2f} s; less than {LEAST_CALLS}, or than "
+            f"{LEAST_S} s.",
         )
     lock, cores = used_lock(measured), used_cores(measured)
     if lock is not None and lock >= BUSY:

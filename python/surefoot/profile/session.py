@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures.thread import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from surefoot import registry
 from surefoot.profile import machine, placing
 from surefoot.profile.advice import advice
 from surefoot.profile.analysis import demand, knee
@@ -28,7 +29,6 @@ from surefoot.records import PoolStats, Shares
 
 if TYPE_CHECKING:
     from surefoot import _core
-    from surefoot.adaptive import AdaptiveThreadPoolExecutor
 
 T = TypeVar("T")
 
@@ -216,16 +216,14 @@ class Session:
         return unique
 
     def _meet_own_pools(self, is_on: bool) -> None:
-        from surefoot import adaptive
-
         if is_on:
-            adaptive._meeters = (*adaptive._meeters, self.meet)
-            for executor in adaptive._executors():
+            registry.meeters = (*registry.meeters, self.meet)
+            for executor in registry.executors():
                 self.meet(executor)
         else:
-            adaptive._meeters = tuple(meet for meet in adaptive._meeters if meet != self.meet)
+            registry.meeters = tuple(meet for meet in registry.meeters if meet != self.meet)
 
-    def meet(self, executor: AdaptiveThreadPoolExecutor) -> None:
+    def meet(self, executor: ThreadPoolExecutor) -> None:
         """Begin to read a pool of ours."""
         pool = executor.__dict__.get("_AdaptiveThreadPoolExecutor__pool")
         with self._lock:
@@ -237,7 +235,7 @@ class Session:
             ):
                 return
             number = self._observation.add_own_pool(pool)
-            name = self._unique(executor._thread_name_prefix)
+            name = self._unique(executor._thread_name_prefix)  # type: ignore[attr-defined]
             known = self._known[number] = _Known(number, name, "surefoot", "", pool.cap)
             known.pool, known.before = pool, PoolStats.of(pool.stats())
 

@@ -36,7 +36,7 @@ impl Times {
         self.count += 1;
         self.sum_ns = self.sum_ns.saturating_add(ns);
         self.max_ns = self.max_ns.max(ns);
-        self.histogram.get_or_insert_with(new).saturating_record(ns);
+        self.histogram.get_or_insert_with(|| Box::new(new())).saturating_record(ns);
     }
 
     /// How many there were.
@@ -57,9 +57,9 @@ impl Times {
     }
 }
 
-fn new() -> Box<Histogram<u32>> {
+fn new() -> Histogram<u32> {
     let histogram = Histogram::new_with_bounds(LOW_NS, HIGH_NS, SIGNIFICANT_DIGITS);
-    Box::new(histogram.expect("the bounds are constants that the histogram accepts"))
+    histogram.expect("the bounds are constants that the histogram accepts")
 }
 
 #[cfg(test)]

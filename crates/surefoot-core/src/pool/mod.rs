@@ -7,10 +7,11 @@ mod state;
 #[cfg(all(test, not(surefoot_loom)))]
 mod tests;
 
-use crate::ledger::{FunctionSums, PeriodSums};
+use crate::distribution::Times;
+use crate::ledger::{FunctionSums, PeriodSums, Spectra};
 use crate::parker::Parker;
 use crate::sample::{Outcome, Sample};
-use crate::share::Division;
+use crate::share::{Division, ShareSums};
 use crate::snapshot::Snapshot;
 use crate::sync::{Arc, Mutex, MutexGuard, lock};
 pub use room::{Block, Refused, Rejected, Ticket};
@@ -254,6 +255,22 @@ impl<T> Pool<T> {
         state.joining = state.joining.saturating_sub(1);
     }
 
+    /// Says that a worker's task waits for work that comes to this pool by another way than a task of its
+    /// own. Until [`Self::step_in`] the worker counts neither against the limit nor against the cap.
+    pub fn step_out(&self) -> Action {
+        let mut state = self.lock();
+        state.outside += 1;
+        state.plan(true)
+    }
+
+    /// Says that the worker counts again. It goes on at once; if that makes one too many, the next to
+    /// finish a task parks.
+    pub fn step_in(&self) {
+        let mut state = self.lock();
+        debug_assert!(state.outside > 0, "a worker stepped in that was not out");
+        state.outside = state.outside.saturating_sub(1);
+    }
+
     /// Asks whether a worker whose wait timed out may leave.
     pub fn retire(&self, worker: &Worker) -> Retire {
         let mut state = self.lock();
@@ -377,6 +394,26 @@ impl<T> Pool<T> {
     pub fn snapshot_by_function(&self, now_ns: u64) -> (Snapshot, Vec<FunctionSums>) {
         let state = self.lock();
         (state.snapshot(now_ns), state.ledger.functions().to_vec())
+    }
+
+    /// One consistent reading with the coarse distributions in place of the percentiles: it costs a
+    /// copy of a kilobyte.
+    pub fn vitals_and_spectra(&self, now_ns: u64) -> (Snapshot, Spectra) {
+        let state = self.lock();
+        (state.vitals(now_ns), state.ledger.spectra())
+    }
+
+    /// Where the time of all tasks went, task by task.
+    pub fn task_shares(&self) -> ShareSums {
+        let mut sums = ShareSums::default();
+        self.lock().ledger.functions().iter().for_each(|function| sums.add(&function.shares));
+        sums
+    }
+
+    /// One consistent reading for metrics: vitals, distributions, worker time.
+    pub fn account(&self, now_ns: u64) -> (Snapshot, Option<Times>, ShareSums) {
+        let state = self.lock();
+        (state.vitals(now_ns), state.ledger.times(), state.ledger.shares())
     }
 
     /// Sets how what is not measured of each task is divided from now on.

@@ -64,6 +64,8 @@ pub(super) struct State<T> {
     pub(super) waking: usize,
     /// Of those, workers that wait, in a task, for another task of this pool.
     pub(super) joining: usize,
+    /// Workers that said that they wait for work from elsewhere: not counted, not even against the cap.
+    pub(super) outside: usize,
     /// Indices of waiting workers, the last to come on top: it is the one with the warmest cache,
     /// and the surplus gathers at the bottom, where it times out.
     pub(super) parked: Vec<usize>,
@@ -89,6 +91,7 @@ impl<T> State<T> {
             starting: 0,
             waking: 0,
             joining: 0,
+            outside: 0,
             parked: Vec::new(),
             seats: Vec::new(),
             free_indices: BinaryHeap::new(),
@@ -98,7 +101,7 @@ impl<T> State<T> {
 
     /// How many may be admitted: those that wait for others do not count against the limit.
     pub(super) fn ceiling(&self) -> usize {
-        self.limit.saturating_add(self.joining).min(self.cap)
+        self.limit.saturating_add(self.joining).min(self.cap).saturating_add(self.outside)
     }
 
     /// Promises one more worker to the queue if the limit allows it: a parked one if none is on
@@ -183,7 +186,7 @@ impl<T> State<T> {
             workers_live: self.live,
             // `running` is at most `live`: a worker runs one task at a time.
             workers_busy: usize::try_from(tasks.running).unwrap_or(usize::MAX),
-            workers_joining: self.joining,
+            workers_joining: self.joining + self.outside,
             queue_length: self.queue.len(),
             queue_head_age_ns: head.map_or(0, |since_ns| now_ns.saturating_sub(since_ns)),
             submitters_blocked: self.blocked.len(),

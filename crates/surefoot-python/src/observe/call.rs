@@ -83,7 +83,6 @@ impl ObservedCall {
         self.function.clone_ref(py)
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "PyO3 hands it over")]
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.function)
     }

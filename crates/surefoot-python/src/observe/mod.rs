@@ -58,12 +58,12 @@ impl Observation {
         let now_ns = clock::now_ns();
         let shared = &pool.get().shared;
         let (snapshot, _) = shared.pool.vitals(now_ns, false);
-        let shares = shared.regulator.as_ref().map(|regulator| *lock_std(regulator).shares());
+        let sums = shared.regulator.as_ref().map(|regulator| *lock_std(regulator).shares());
         lock_std(&self.observed.watching).own_pools.push(OwnPool {
             number,
             shared: Arc::downgrade(shared),
             completed: snapshot.tasks.done + snapshot.tasks.failed,
-            shares: shares.unwrap_or_default(),
+            shares: sums.unwrap_or_default(),
             at_ns: now_ns,
             workers_peak: snapshot.workers_busy,
             queue_peak: snapshot.queue_length,

@@ -180,7 +180,7 @@ impl Pool {
     }
 }
 
-fn times<'py>(py: Python<'py>, of: Option<Distribution>) -> PyResult<Option<Bound<'py, PyDict>>> {
+fn times(py: Python<'_>, of: Option<Distribution>) -> PyResult<Option<Bound<'_, PyDict>>> {
     let Some(of) = of else { return Ok(None) };
     let fields = PyDict::new(py);
     fields.set_item("mean_ns", of.mean_ns)?;

@@ -1,0 +1,1 @@
+"""Adapters against fixed sizes: real servers and clusters, fresh processes, alternating rounds."""
