@@ -131,3 +131,12 @@ with surefoot.AdaptiveThreadPoolExecutor(1) as pool:
     print("outside", type(pool.submit(int)) is surefoot.Future, pool.submit(pow, 2, 3).result(), flush=True)
 """
     assert child.run_clean(code).lines == ["inside 1", "outside True 8"]
+
+
+def test_one_version_however_it_is_found_out(adaptive):
+    del adaptive
+    code = "import surefoot, sys; print(surefoot.__version__, 'importlib.metadata' in sys.modules)"
+    native, standard = (child.run_clean(code, env=env).lines for env in ({}, DISABLED))
+    assert native[0].split()[0] == standard[0].split()[0]
+    # It would take as long as all the rest of the import.
+    assert native[0].split()[1] == "False"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 
 import pytest
 
+import child
 from patience import HANG_S, eventually
 
 
@@ -170,4 +172,110 @@ def test_a_task_may_submit_until_the_shutdown(kind):
         links.append(pool.submit(link, pool, 10_000))
     assert links
     assert all(f.done() for f in links)
-    assert links[-1].result() in (0, "cannot schedule new futures after shutdown")
+    # Which link is the last in the list is chance, where threads run at once.
+    assert {f.result() for f in links} & {0, "cannot schedule new futures after shutdown"}
+
+
+# `timeout`
+
+
+def test_a_timeout_is_checked(ours, pools):
+    pool = pools(ours.new(1))
+    for wrong, error in (("1", TypeError), (True, TypeError), (float("nan"), ValueError)):
+        with pytest.raises(error, match="timeout"):
+            pool.shutdown(timeout=wrong)
+    with pytest.raises(ValueError, match="can't specify a timeout"):
+        pool.shutdown(wait=False, timeout=1)
+    assert pool.submit(pow, 2, 3).result(HANG_S) == 8, "a call that is refused shuts nothing down"
+
+
+def test_a_timeout_is_keyword_only(ours, pools):
+    with pytest.raises(TypeError):
+        pools(ours.new(1)).shutdown(True, False, 1)
+
+
+def test_shutdown_says_whether_all_have_left(ours, gate):
+    pool = ours.new(2)
+    gate.block(pool, 2)
+    queued = pool.submit(pow, 2, 3)
+    assert pool.shutdown(timeout=0.01) is False
+    assert pool.shutdown(timeout=-1) is False
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        pool.submit(int)
+    gate.open.set()
+    assert queued.result(HANG_S) == 8
+    assert pool.shutdown(timeout=HANG_S) is True
+    assert pool.shutdown(timeout=0) is True
+    assert pool.shutdown() is None
+
+
+def test_shutdown_of_an_unused_pool_with_a_timeout(ours):
+    assert ours.new(2).shutdown(timeout=0) is True
+    assert ours.new(2).shutdown(timeout=float("inf")) is True
+
+
+def test_a_timeout_and_cancel_futures(ours, gate):
+    pool = ours.new(1)
+    gate.block(pool)
+    queued = [pool.submit(int) for _ in range(5)]
+    assert pool.shutdown(timeout=0, cancel_futures=True) is False
+    assert all(f.cancelled() for f in queued)
+    gate.open.set()
+    assert pool.shutdown(timeout=HANG_S) is True
+
+
+def test_a_worker_cannot_wait_for_itself_for_a_while_either(ours, pools):
+    pool = pools(ours.new(1))
+    assert type(pool.submit(pool.shutdown, timeout=1).exception(HANG_S)) is RuntimeError
+
+
+def test_the_exit_waits_for_what_a_timeout_left(ours):
+    code = """
+    import threading
+    gate = threading.Event()
+    pool = Pool(1)
+    pool.submit(gate.wait, 60)
+    pool.submit(print, "queued work is done", flush=True)
+    print(pool.shutdown(timeout=0.01), flush=True)
+    threading.Timer(0.1, gate.set).start()
+    """
+    assert child.run_clean(code, ours.source).lines == ["False", "queued work is done"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals of POSIX")
+@pytest.mark.parametrize("timeout", [None, 80])
+def test_ctrl_c_ends_a_shutdown(ours, timeout):
+    code = """
+    import os, signal, threading
+    gate = threading.Event()
+    pool = Pool(1)
+    pool.submit(gate.wait, 90)
+    def interrupt():
+        while not pool._shutdown:
+            pass
+        os.kill(os.getpid(), signal.SIGINT)
+    threading.Thread(target=interrupt).start()
+    try:
+        print(pool.shutdown(timeout=TIMEOUT))
+    except KeyboardInterrupt:
+        print("interrupted")
+    gate.set()
+    print(pool.shutdown(timeout=60))
+    """
+    assert child.run_clean(code, ours.source, f"TIMEOUT = {timeout}").lines == ["interrupted", "True"]
+
+
+def test_a_timeout_where_the_class_is_the_standard_pool(adaptive):
+    code = """
+    import threading
+    gate = threading.Event()
+    pool = Pool(1)
+    pool.submit(gate.wait, 60)
+    print(pool.shutdown(timeout=0.01))
+    gate.set()
+    print(pool.shutdown(timeout=60), pool.shutdown())
+    """
+    assert child.run_clean(code, adaptive.source, env={"SUREFOOT_DISABLE": "1"}).lines == [
+        "False",
+        "True None",
+    ]

@@ -1,4 +1,8 @@
-"""``python -m surefoot`` and the ``surefoot`` command: hand the arguments to the Rust command line."""
+"""``python -m surefoot`` and the ``surefoot`` command.
+
+``run`` and ``profile`` run a program in this very process, so they are Python's; the rest is handed to the
+Rust command line.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,17 @@ __all__ = ["main"]
 
 def main() -> int:
     """Run the command line on ``sys.argv`` and return its exit code."""
+    words = sys.argv[1:]
+    if words[:1] == ["help"] and words[1:2] in (["run"], ["profile"]):
+        words = [words[1], "--help"]
+    if words[:1] == ["run"]:
+        from surefoot.launch import command
+
+        return command.main(words[1:])
+    if words[:1] == ["profile"]:
+        from surefoot.profile import command as profile_command
+
+        return int(profile_command.main(words[1:]))
     try:
         from surefoot import _core
     except ImportError as error:
@@ -17,7 +32,7 @@ def main() -> int:
             f"surefoot: install it for this interpreter: {sys.executable} -m pip install .", file=sys.stderr
         )
         return 1
-    return int(_core.run_cli(["surefoot", *sys.argv[1:]], sys.executable))
+    return int(_core.run_cli(["surefoot", *words], sys.executable))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import atexit
 import itertools
 import logging
 import operator
@@ -11,14 +11,14 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable
 from concurrent.futures import thread as standard
-from typing import Any
+from typing import Any, Literal
 
-from surefoot import _core, children
+from surefoot import _core, backpressure, children, join, journal, registry
 from surefoot.capacity import standard_default
 from surefoot.condition import Condition
 from surefoot.controllers import Controller, FixedController, KneeController, PaperController
 from surefoot.futures import Future
-from surefoot.options import ControllerChoice, Options, whole_workers
+from surefoot.options import ControllerChoice, Options, WhenFull, whole_workers
 from surefoot.records import Decision, PoolStats, Window
 from surefoot.standard_pool import stats_of
 from surefoot.surface import IdleCount, PoolAttribute
@@ -69,6 +69,14 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
             global interpreter lock faster, and only then (Linux; see
             ``docs/explanation/placement.md``). Meanwhile a task that asks sees one core; threads and
             processes that it makes do not.
+        max_queue: Most tasks that may wait; those that a free worker can take at once do not count.
+            ``None``: any number.
+        queue_full: What happens to a submitter when that many wait. ``"block"``: ``submit`` waits for
+            room (in a worker of this very pool it does not, and the task is accepted).
+            ``"raise"``: :class:`surefoot.QueueFull`. ``"caller-runs"``: ``submit`` runs the task
+            itself and returns its finished future.
+        context: ``"copy"``: each task runs in a copy of the context (``contextvars``) in which it was
+            submitted. ``None``: in the worker's, as in the standard pool.
         **ctxkwargs: Arguments of ``prepare_context`` (3.14 and newer), for subclasses.
 
     Raises:
@@ -89,6 +97,9 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         beta_threshold: float = 0.3,
         idle_timeout_s: float | None = 60.0,
         keep_on_one_core: bool = False,
+        max_queue: int | None = None,
+        queue_full: WhenFull = "block",
+        context: Literal["copy"] | None = None,
         **ctxkwargs: Any,
     ) -> None:
         options = Options.check(
@@ -99,12 +110,18 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
             beta_threshold,
             idle_timeout_s,
             keep_on_one_core,
+            max_queue,
+            queue_full,
+            context,
         )
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
         prefix = thread_name_prefix or f"AdaptiveThreadPoolExecutor-{_number()}"
         if ctxkwargs or self.__overrides_machinery():
-            _as_standard(self, max_workers or options.cap, prefix, initializer, initargs, **ctxkwargs)
+            self.__standard_submit = backpressure.standard_submit(self, options)
+            # Without a controller that takes threads back the cap would be too many.
+            _as_standard(self, max_workers or options.limit, prefix, initializer, initargs, **ctxkwargs)
+            registry.register(self)
             logger.info("%s replaces parts of the standard pool and runs as one", type(self).__name__)
             return
         if hasattr(self, "prepare_context"):
@@ -115,6 +132,7 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         self._shutdown_lock = threading.Lock()
         self._idle_semaphore: Any = IdleCount(self)
         self.__options = options
+        self.__standard_size = max_workers or options.limit
         self.__controller = options.controller
         self.__broken: Any = False
         self.__is_shut_down = False
@@ -122,7 +140,9 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         self.__open(prefix)
         if standard._shutdown or _exit.is_near:
             self.__pool.close("exit")
-        _live[id(self)] = weakref.ref(self, functools.partial(_forget, id(self)))
+        registry.register(self)
+        for meet in registry.meeters:
+            meet(self)
 
     def __overrides_machinery(self) -> bool:
         own, ours = type(self), AdaptiveThreadPoolExecutor
@@ -146,6 +166,7 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         idle_timeout_s = options.idle_timeout_s
         self.__maker = ThreadMaker(prefix)
         self.__pool = _core.Pool(
+            name=prefix,
             maker=self.__maker,
             executor=weakref.ref(self),
             initializer=None if initializer is None else (initializer, self._initargs),
@@ -156,8 +177,13 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
             interval_ns=round(options.interval_s * 1e9),
             idle_timeout_ns=None if idle_timeout_s is None else round(min(idle_timeout_s, 1e9) * 1e9),
             keep_on_one_core=options.keep_on_one_core and children.are_guarded(),
+            max_queue=options.max_queue,
+            queue_full=options.queue_full,
+            copies_context=options.copies_context,
         )
         _core.ExecutorCore.attach(self, self.__pool, leave_behind=leave_behind)
+        for follow in registry.followers:
+            follow(prefix, self.__pool)
 
     def stats(self) -> PoolStats:
         """Return one consistent reading of the pool."""
@@ -176,17 +202,33 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
     def _repr_html_(self) -> str:
         return self.stats()._repr_html_()
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+    def shutdown(  # type: ignore[override]
+        self, wait: bool = True, *, cancel_futures: bool = False, timeout: float | None = None
+    ) -> bool | None:
         """Take no more tasks and let the workers leave once the queue is empty.
+
+        Submitters that wait for room in the queue get the same ``RuntimeError`` as later ones.
 
         Args:
             wait: Return only when every worker has left.
             cancel_futures: Cancel the tasks that wait.
+            timeout: Most seconds to wait. Workers that are left then go on, and the interpreter's
+                exit waits for them, as for every worker: ``cancel_futures=True`` leaves them
+                nothing but the task that each runs.
+
+        Returns:
+            ``None`` without a ``timeout``, as in the standard class; with one, whether every worker
+            has left.
+
+        Raises:
+            ValueError: If a ``timeout`` is given though nothing is to be waited for.
+            RuntimeError: In a worker of this pool, which cannot wait for itself.
         """
+        deadline_s = join.deadline(wait, timeout)
         pool = self.__dict__.get(_POOL)
         if pool is None:
-            super().shutdown(wait, cancel_futures=cancel_futures)
-            return
+            super().shutdown(wait and timeout is None, cancel_futures=cancel_futures)
+            return join.threads(lambda: list(self._threads), deadline_s) if deadline_s is not None else None
         with self._shutdown_lock:
             self.__is_shut_down = True
             pool.close("shutdown")
@@ -196,17 +238,41 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         if pool.workers_live == 0:
             # No thread could be made when these tasks came; perhaps one can now.
             pool.make_threads()
-        if wait:
-            self.__join()
+        if not wait:
+            return None
+        all_left = self.__join(deadline_s)
+        return all_left if deadline_s is not None else None
 
-    def __join(self) -> None:
-        while True:
-            for thread in self.__maker.snapshot():
-                thread.join()
+    def _limit_now(self) -> int:
+        """Return what :meth:`stats` says of the limit, at the price of a look."""
+        pool = self.__dict__.get(_POOL)
+        return self._max_workers if pool is None else pool.limit
+
+    def _step_out(self) -> bool:
+        """Take the calling worker out of the count while its task waits for work from elsewhere.
+
+        It counts against neither limit nor cap until :meth:`_step_in`, so that what it waits for finds a
+        worker. For adapters; each call that returned True needs a :meth:`_step_in` before its task ends.
+
+        Returns:
+            False, and nothing is changed, if it is out already or is no worker of this pool.
+        """
+        pool = self.__dict__.get(_POOL)
+        return pool is not None and bool(pool.step_out())
+
+    def _step_in(self) -> None:
+        """Count the calling worker again; nothing if it was not out."""
+        pool = self.__dict__.get(_POOL)
+        if pool is not None:
+            pool.step_in()
+
+    def __join(self, deadline_s: float | None) -> bool:
+        while join.threads(self.__maker.snapshot, deadline_s):
             if self.__pool.workers_live == 0:
-                return
+                return True
             # A thread was promised, but had not been started when the list was made.
             threading.Event().wait(0.001)
+        return False
 
     def _adjust_thread_count(self) -> None:
         pool = self.__dict__.get(_POOL)
@@ -232,17 +298,17 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
 
     def __run_as_standard(self, queue: object) -> None:
         """Give the pool up for the standard library's code, which serves ``queue``."""
-        pool = self.__pool
         prefix = self.__maker.prefix
         # Closes the pool: what was submitted until now still runs.
         _core.ExecutorCore.attach(self, None)
         del self.__pool
-        _as_standard(self, pool.cap, prefix, self._initializer, self._initargs)
+        self.__standard_submit = backpressure.standard_submit(self, self.__options)
+        _as_standard(self, self.__standard_size, prefix, self._initializer, self._initargs)
         self.__dict__["_work_queue"] = queue
         logger.info("_work_queue was replaced: %s runs as the standard pool", type(self).__name__)
 
     def __resize(self, max_workers: int) -> None:
-        cap = whole_workers(max_workers)
+        self.__standard_size = cap = whole_workers(max_workers)
         if isinstance(self.__controller, FixedController):
             self.__pool.set_cap(cap, cap)
         else:
@@ -294,26 +360,18 @@ class _Exit:
 
 
 _exit = _Exit()
-_live: dict[int, weakref.ref[AdaptiveThreadPoolExecutor]] = {}
 # Pools of a parent process. They are kept: dropping one would run finalizers of objects that still
 # belong to the parent's tasks.
 _left_behind: list[Any] = []
 
 
-def _forget(key: int, _reference: object) -> None:
-    _live.pop(key, None)
-
-
-def _executors() -> list[AdaptiveThreadPoolExecutor]:
-    return [executor for reference in list(_live.values()) if (executor := reference()) is not None]
-
-
 def _close_all() -> None:
     _exit.is_near = True
-    for executor in _executors():
+    for executor in registry.executors():
         pool = executor.__dict__.get(_POOL)
         if pool is not None:
             pool.close("exit")
+    _core.end_snapshot(False)
 
 
 def _renew_all() -> None:
@@ -322,7 +380,7 @@ def _renew_all() -> None:
     # the parent's, and in a child forked by a worker it names the very thread that would join.
     queues: Any = standard._threads_queues
     queues.clear()
-    for executor in _executors():
+    for executor in registry.executors():
         executor._AdaptiveThreadPoolExecutor__renew()  # type: ignore[attr-defined]
 
 
@@ -334,9 +392,13 @@ _core.configure(
     Future,
     Condition,
     _breath,
+    backpressure.QueueFull,
+    journal,
     standard.WorkerContext(None, ()) if hasattr(standard, "WorkerContext") else None,
 )
 # These run in reverse order, so ours comes before the standard library's, which joins the workers.
 threading._register_atexit(_close_all)  # type: ignore[attr-defined]
+# After the workers have been joined.
+atexit.register(_core.end_snapshot, True)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_all)

@@ -9,16 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 logger = logging.getLogger("surefoot")
 logger.addHandler(logging.NullHandler())
-
-try:
-    __version__ = metadata.version("surefoot")
-except metadata.PackageNotFoundError:
-    __version__ = "0+unknown"
 
 
 def _why_standard() -> str | None:
@@ -39,17 +33,24 @@ def _why_standard() -> str | None:
 
 _reason = _why_standard()
 is_native = _reason is None
-"""Whether the executor is the native one."""
+"""Whether the pools are surefoot's own, not the standard library's under its name."""
 
 if TYPE_CHECKING or is_native:
+    # Asking `importlib.metadata` would take as long as all the rest of the import.
+    from surefoot._core import __version__
     from surefoot.adaptive import AdaptiveThreadPoolExecutor
     from surefoot.futures import Future
 else:
     from concurrent.futures import Future
+    from importlib import metadata
 
     from surefoot.standard_pool import StandardThreadPoolExecutor
 
     logger.warning("%s: AdaptiveThreadPoolExecutor is the standard pool", _reason)
+    try:
+        __version__ = metadata.version("surefoot")
+    except metadata.PackageNotFoundError:
+        __version__ = "0+unknown"
     AdaptiveThreadPoolExecutor = type("AdaptiveThreadPoolExecutor", (StandardThreadPoolExecutor,), {})
 
 __all__ = ["AdaptiveThreadPoolExecutor", "Future", "__version__", "is_native"]

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from surefoot import capacity
 from surefoot.controllers import Controller, FixedController, KneeController, PaperController
 
-NAMES = ("min_workers", "controller", "interval_s", "beta_threshold", "idle_timeout_s", "keep_on_one_core")
+NAMES = (
+    "min_workers",
+    "controller",
+    "interval_s",
+    "beta_threshold",
+    "idle_timeout_s",
+    "keep_on_one_core",
+    "max_queue",
+    "queue_full",
+    "context",
+)
+
+WhenFull = Literal["block", "raise", "caller-runs"]
 
 ControllerChoice = str | KneeController | PaperController | FixedController | Controller
 
@@ -30,6 +43,9 @@ class Options:
         interval_s: Control interval.
         idle_timeout_s: How long a worker may idle before it leaves; ``None``: for ever.
         keep_on_one_core: Keep workers on one core while that pays.
+        max_queue: Most tasks that may wait; ``None``: any number.
+        queue_full: What happens to a submitter when that many wait.
+        copies_context: Run each task in a copy of its submitter's context.
     """
 
     cap: int
@@ -39,6 +55,9 @@ class Options:
     interval_s: float
     idle_timeout_s: float | None
     keep_on_one_core: bool = False
+    max_queue: int | None = None
+    queue_full: WhenFull = "block"
+    copies_context: bool = False
 
     @classmethod
     def split(cls, max_workers: int | None, given: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
@@ -57,6 +76,9 @@ class Options:
         beta_threshold: float = 0.3,
         idle_timeout_s: float | None = 60.0,
         keep_on_one_core: bool = False,
+        max_queue: int | None = None,
+        queue_full: WhenFull = "block",
+        context: Literal["copy"] | None = None,
     ) -> Options:
         """Check every option.
 
@@ -86,7 +108,18 @@ class Options:
         if min_workers > cap:
             raise ValueError("min_workers must not be greater than max_workers")
         limit = max(limit, min_workers)
-        return cls(cap, limit, min_workers, chosen, interval_s, idle_timeout_s, keep_on_one_core)
+        return cls(
+            cap=cap,
+            limit=limit,
+            min_workers=min_workers,
+            controller=chosen,
+            interval_s=interval_s,
+            idle_timeout_s=idle_timeout_s,
+            keep_on_one_core=keep_on_one_core,
+            max_queue=_max_queue(max_queue),
+            queue_full=_one_of("queue_full", queue_full, get_args(WhenFull)),
+            copies_context=context is not None and bool(_one_of("context", context, ("copy",))),
+        )
 
 
 def whole_workers(max_workers: float) -> int:
@@ -131,6 +164,25 @@ def _controller(
         "controller must be 'knee', 'paper', 'fixed' or an object with decide(), "
         f"not {type(controller).__name__}"
     )
+
+
+def _max_queue(max_queue: object) -> int | None:
+    if max_queue is None:
+        return None
+    if isinstance(max_queue, bool) or not isinstance(max_queue, int):
+        raise TypeError("max_queue must be an integer or None")
+    if max_queue < 0:
+        raise ValueError("max_queue must not be negative")
+    return min(max_queue, sys.maxsize)
+
+
+def _one_of(name: str, value: object, words: tuple[str, ...]) -> Any:
+    known = " or ".join(repr(word) for word in words)
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be {known}")
+    if value not in words:
+        raise ValueError(f"{name} must be {known}, not {value!r}")
+    return value
 
 
 def _seconds(name: str, value: object) -> float:

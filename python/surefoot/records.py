@@ -84,7 +84,8 @@ class PoolStats:
         workers_joining: Of those, workers that wait in ``result()`` for another task of the pool.
         workers_idle: Workers that run none.
         queue_length: Tasks waiting.
-        queue_head_age_s: How long the oldest of them has waited, in seconds; 0 if none waits.
+        queue_head_age_s: How long the oldest of them, or else the first blocked submitter, has waited,
+            in seconds; 0 if none waits.
         tasks_submitted: Tasks accepted.
         tasks_running: Tasks taken by a worker and not finished.
         tasks_done: Tasks that returned.
@@ -109,6 +110,13 @@ class PoolStats:
         functions: The same by what was called, by module and qualified name: bound methods and
             ``functools.partial`` count as the function inside, other objects as their class. The first
             64 names are told apart, the rest is ``"(others)"``.
+        tasks_rejected: Tasks refused because the queue was full (``queue_full="raise"``); not among
+            the submitted.
+        tasks_run_by_callers: Tasks that their submitters ran because the queue was full
+            (``"caller-runs"``). They are booked when they end: among the submitted, and those that
+            returned or raised.
+        submitters_blocked: Threads that wait in ``submit`` for room in the queue (``"block"``). Their
+            tasks are not submitted yet.
     """
 
     limit: int
@@ -140,6 +148,9 @@ class PoolStats:
     vetoes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     shares: Shares | None = None
     functions: Mapping[str, FunctionStats] = field(default_factory=lambda: MappingProxyType({}))
+    tasks_rejected: int = 0
+    tasks_run_by_callers: int = 0
+    submitters_blocked: int = 0
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> PoolStats:
@@ -194,7 +205,7 @@ class Decision:
         limit: The limit after.
         reason: Why, in words.
         veto: Set if the limit stayed although tasks waited: why.
-        queue_length: Tasks waiting.
+        queue_length: Tasks waiting, those that a bounded queue kept out included.
         completions: Tasks completed in the window decided on.
         beta: Their mean beta, 0 to 1; ``None`` if none was measured.
     """
@@ -217,7 +228,7 @@ class Window:
         duration_s: Length of the period.
         arrivals: Tasks submitted in it.
         completions: Tasks that returned or raised in it.
-        queue_length: Tasks waiting at its end.
+        queue_length: Tasks waiting at its end, and those that a bounded queue kept out in it.
         queue_head_age_s: How long the oldest of them has waited.
         limit: The limit in force.
         cap: The cap in force.

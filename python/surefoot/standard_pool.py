@@ -6,6 +6,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from surefoot import backpressure, join, registry
 from surefoot.options import Options
 from surefoot.records import Decision, PoolStats
 
@@ -42,7 +43,11 @@ def stats_of(executor: ThreadPoolExecutor) -> PoolStats:
 
 
 class StandardThreadPoolExecutor(ThreadPoolExecutor):
-    """The standard pool with the options of the adaptive one, which it checks and does not use."""
+    """The standard pool with the options of the adaptive one.
+
+    It heeds ``max_queue``, ``queue_full``, ``context`` (but for subclasses with a ``submit`` of their
+    own) and ``shutdown(timeout=)``, on which programs may rely; the others it checks and does not use.
+    """
 
     def __init__(
         self,
@@ -59,11 +64,27 @@ class StandardThreadPoolExecutor(ThreadPoolExecutor):
             thread_name_prefix: As in the standard class.
             initializer: As in the standard class.
             initargs: As in the standard class.
-            **options: The adaptive executor's own options, checked but without effect; others go
-                to the standard class.
+            **options: The adaptive executor's own options; others go to the standard class.
         """
-        _, rest = Options.split(max_workers, options)
+        own, rest = Options.split(max_workers, options)
+        submit = backpressure.standard_submit(self, own)
+        if submit is not None and type(self).submit is ThreadPoolExecutor.submit:
+            # Only where it has something to do: else `submit` stays the standard one.
+            self.submit = submit  # type: ignore[method-assign]
         super().__init__(max_workers, thread_name_prefix, initializer, initargs, **rest)
+        registry.register(self)
+
+    def shutdown(  # type: ignore[override]
+        self, wait: bool = True, *, cancel_futures: bool = False, timeout: float | None = None
+    ) -> bool | None:
+        """End the pool as the standard one, with a limit to the wait.
+
+        Returns:
+            ``None`` without a ``timeout``; with one (in seconds), whether every worker has left.
+        """
+        deadline_s = join.deadline(wait, timeout)
+        super().shutdown(wait and timeout is None, cancel_futures=cancel_futures)
+        return None if deadline_s is None else join.threads(lambda: list(self._threads), deadline_s)
 
     def stats(self) -> PoolStats:
         """Return what the standard pool shows; what it does not measure is 0 or ``None``."""

@@ -29,6 +29,22 @@ pub(crate) enum Command {
     Simulate(SimulateArgs),
     /// Say which sensors work here, by which method and with which error, and why others do not.
     Doctor(DoctorArgs),
+    /// Watch the pools of a running process, without disturbing it.
+    Top(TopArgs),
+    /// Run a program with every thread pool that it makes adaptive: script.py, -m module or -c code.
+    #[command(disable_help_flag = true)]
+    Run(ProgramArgs),
+    /// Run a program as it is and say what its threads do and what limits them.
+    #[command(disable_help_flag = true)]
+    Profile(ProgramArgs),
+}
+
+/// What Python's side reads by itself: these commands run in the interpreter that they are called in.
+#[derive(Debug, Args)]
+pub(crate) struct ProgramArgs {
+    /// Options, the program and its arguments.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    args: Vec<String>,
 }
 
 /// A workload, one module each in `surefoot.workloads`.
@@ -186,6 +202,25 @@ pub(crate) struct DoctorArgs {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct TopArgs {
+    /// The process [default: the only one of yours that has pools, or a list to choose from].
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) pid: Option<u32>,
+
+    /// Print one JSON object for each interval instead of a screen.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print one interval and end.
+    #[arg(long)]
+    pub(crate) once: bool,
+
+    /// Look this often; rates and latencies are of this time.
+    #[arg(long, value_name = "S", default_value_t = 0.5, value_parser = interval)]
+    pub(crate) interval_s: f64,
+}
+
 /// How long a run measures.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Span {
@@ -257,6 +292,13 @@ fn positive(text: &str) -> Result<f64, String> {
         Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
         _ => Err("expected a number of seconds above 0".to_owned()),
     }
+}
+
+fn interval(text: &str) -> Result<f64, String> {
+    positive(text)
+        .ok()
+        .filter(|value| (0.05..=3600.0).contains(value))
+        .ok_or_else(|| "expected a number of seconds from 0.05 (a process shows no more) to 3600".to_owned())
 }
 
 /// Reads `1,8,64`, `1..2048` (which doubles) or a mixture.
@@ -332,6 +374,20 @@ mod tests {
         assert_eq!(args.threads(), [2]);
         assert!((args.span().seconds - 1.0).abs() < 1e-12);
         assert_eq!(args.workloads(), [Workload::Micro, Workload::Cpu]);
+    }
+
+    #[test]
+    fn what_python_reads_is_let_through() {
+        for words in [&["run", "--help", "-x", "a.py", "--", "-y"][..], &["profile", "-m", "a", "--version"]]
+        {
+            let argv = ["surefoot"].iter().chain(words);
+            let command = Cli::try_parse_from(argv).unwrap().command;
+            let (Command::Run(ProgramArgs { args }) | Command::Profile(ProgramArgs { args })) = command
+            else {
+                unreachable!("asked for a program, got {command:?}")
+            };
+            assert_eq!(args, words[1..]);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
 
 /// The signal that arrived, or 0. A process has one set of handlers, so one place is enough.
 static RECEIVED: AtomicI32 = AtomicI32::new(0);
@@ -22,6 +23,13 @@ pub(crate) fn received() -> Option<i32> {
         0 => None,
         signal => Some(signal),
     }
+}
+
+/// Waits, at most `timeout`; a signal ends the wait at once, also one that restarts other calls.
+pub(crate) fn wait(timeout: Duration) {
+    let timeout_ms = libc::c_int::try_from(timeout.as_millis().max(1)).unwrap_or(libc::c_int::MAX);
+    // SAFETY: no descriptors are passed.
+    unsafe { libc::poll(ptr::null_mut(), 0, timeout_ms) };
 }
 
 /// While it lives, SIGINT and SIGTERM are noted; dropping it restores the former handlers.

@@ -4,7 +4,7 @@
 //! the arguments and returns an exit code, and never ends the process. It names no Python API; Python code
 //! runs in child processes only.
 //!
-//! One module per sub-command ([`cliff`], [`doctor`], [`simulate`]), and below them what they share: [`child`] runs one Python process,
+//! One module per sub-command ([`cliff`], [`doctor`], [`simulate`], [`top`]), and below them what they share: [`child`] runs one Python process,
 //! [`record`] is what a run leaves behind, [`statistics`] and [`curve`] reduce records, [`table`] shows them.
 
 mod args;
@@ -22,6 +22,7 @@ mod simulate;
 mod statistics;
 mod stop;
 mod table;
+mod top;
 
 use std::path::Path;
 
@@ -32,7 +33,8 @@ use clap::Parser;
 /// `argv[0]` is the name of the program. `python` is the interpreter that measurements use unless the
 /// arguments name another one.
 ///
-/// Exit codes: 0 success, 1 something failed, 2 bad arguments or something to install first, 130 interrupted.
+/// Exit codes: 0 success, 1 something failed, 2 bad arguments or something to install first, 130 interrupted; `top`
+/// has some of its own, 3 to 6.
 pub fn run(argv: &[String], python: &Path) -> i32 {
     let cli = match args::Cli::try_parse_from(argv) {
         Ok(cli) => cli,
@@ -46,6 +48,10 @@ pub fn run(argv: &[String], python: &Path) -> i32 {
         args::Command::Cliff(options) => cliff::run(&options, python),
         args::Command::Simulate(options) => simulate::run(&options),
         args::Command::Doctor(options) => doctor::run(&options, python),
+        args::Command::Top(options) => top::run(&options),
+        args::Command::Run(_) | args::Command::Profile(_) => Err(stop::Stop::usage(
+            "this command runs inside the interpreter: use `python -m surefoot run` or `python -m surefoot profile`",
+        )),
     };
     outcome.unwrap_or_else(|stop| {
         eprintln!("surefoot: {}", stop.message);

@@ -5,8 +5,10 @@
 
 use hdrhistogram::Histogram;
 
+use crate::distribution::Times;
 use crate::sample::{Outcome, Sample};
 use crate::share::{Division, ShareSums};
+use crate::spectrum::Spectrum;
 
 /// Shortest time told apart. A sample below it is a no-op, whatever its exact length.
 const LOW_NS: u64 = 128;
@@ -39,6 +41,23 @@ pub struct Counts {
     pub failed: u64,
     /// Ended without being run by a worker.
     pub cancelled: u64,
+    /// Refused because the queue was full; not among the submitted.
+    pub rejected: u64,
+    /// Run by their submitters because the queue was full: among the submitted and, as they are
+    /// booked at their end, among those that returned or raised.
+    pub run_by_callers: u64,
+}
+
+impl Counts {
+    /// Tasks that workers ran to their end.
+    pub fn completed_by_workers(&self) -> u64 {
+        (self.done + self.failed).saturating_sub(self.run_by_callers)
+    }
+
+    /// Tasks that the queue had no room for.
+    pub fn turned_away(&self) -> u64 {
+        self.rejected + self.run_by_callers
+    }
 }
 
 #[derive(Debug)]
@@ -47,6 +66,16 @@ struct Histograms {
     attach_wait: Histogram<u32>,
     wall: Histogram<u32>,
     cpu: Histogram<u32>,
+    spectra: Spectra,
+}
+
+/// Coarse distributions of the whole life, for those who look several times a second.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Spectra {
+    /// Times from submission to a worker.
+    pub queued: Spectrum,
+    /// Times from start to end of the call.
+    pub wall: Spectrum,
 }
 
 /// Sums over the current control period.
@@ -96,6 +125,19 @@ impl Demand {
 }
 
 impl PeriodSums {
+    fn add(&mut self, sample: &Sample) {
+        self.completions += 1;
+        self.wall_ns += sample.wall_ns;
+        self.attach_wait_ns += sample.attach_wait_ns;
+        if let Some(beta) = sample.beta() {
+            self.beta_sum += beta;
+            self.beta_count += 1;
+        }
+        if let Some(cpu_ns) = sample.cpu_ns {
+            self.demand.add(cpu_ns);
+        }
+    }
+
     /// Mean beta of the tasks completed; `None` without a measured one.
     pub fn beta_mean(&self) -> Option<f64> {
         (self.beta_count > 0).then(|| self.beta_sum / self.beta_count as f64)
@@ -168,18 +210,44 @@ impl Ledger {
                 return;
             }
         }
-        for sums in [&mut self.period, &mut self.total] {
-            sums.completions += 1;
-            sums.wall_ns += sample.wall_ns;
-            sums.attach_wait_ns += sample.attach_wait_ns;
-            if let Some(beta) = sample.beta() {
-                sums.beta_sum += beta;
-                sums.beta_count += 1;
-            }
-            if let Some(cpu_ns) = sample.cpu_ns {
-                sums.demand.add(cpu_ns);
-            }
+        self.period.add(sample);
+        self.book(sample);
+    }
+
+    /// A task was refused because the queue was full.
+    pub fn rejected(&mut self) {
+        self.counts.rejected += 1;
+    }
+
+    /// A task was run to its end by its submitter. It is no completion of the control period, which
+    /// tells what workers do.
+    pub fn ran_by_caller(&mut self, sample: &Sample, outcome: Outcome) {
+        self.counts.submitted += 1;
+        self.counts.run_by_callers += 1;
+        match outcome {
+            Outcome::Done => self.counts.done += 1,
+            Outcome::Failed => self.counts.failed += 1,
+            Outcome::Cancelled => self.counts.cancelled += 1,
         }
+        self.book(sample);
+    }
+
+    fn book(&mut self, sample: &Sample) {
+        self.total.add(sample);
+        self.measured(sample);
+        let histograms = self.histograms.get_or_insert_with(|| Box::new(Histograms::new()));
+        histograms.queued.saturating_record(sample.queued_ns);
+        histograms.attach_wait.saturating_record(sample.attach_wait_ns);
+        histograms.wall.saturating_record(sample.wall_ns);
+        histograms.spectra.queued.add(sample.queued_ns);
+        histograms.spectra.wall.add(sample.wall_ns);
+        if let Some(cpu_ns) = sample.cpu_ns {
+            histograms.cpu.saturating_record(cpu_ns);
+        }
+    }
+
+    /// Books what a call took by its function alone: it was a part of another call.
+    pub fn measured(&mut self, sample: &Sample) {
         let number = usize::from(sample.function.0);
         if number >= self.functions.len() {
             self.functions.resize_with(number + 1, FunctionSums::default);
@@ -190,13 +258,6 @@ impl Ledger {
         sums.cpu_ns += sample.cpu_ns.unwrap_or(0);
         sums.queued_ns += sample.queued_ns;
         sums.shares.add(&ShareSums::of_task(sample, &self.division));
-        let histograms = self.histograms.get_or_insert_with(|| Box::new(Histograms::new()));
-        histograms.queued.saturating_record(sample.queued_ns);
-        histograms.attach_wait.saturating_record(sample.attach_wait_ns);
-        histograms.wall.saturating_record(sample.wall_ns);
-        if let Some(cpu_ns) = sample.cpu_ns {
-            histograms.cpu.saturating_record(cpu_ns);
-        }
     }
 
     /// Sums the workers' time up to `now_ns`. The threads' readings of the clock reach the ledger a
@@ -238,6 +299,11 @@ impl Ledger {
         self.division = division;
     }
 
+    /// The coarse distributions.
+    pub fn spectra(&self) -> Spectra {
+        self.histograms.as_deref().map_or_else(Spectra::default, |histograms| histograms.spectra)
+    }
+
     /// Times from submission to a worker.
     pub fn queued(&self) -> Option<Percentiles> {
         self.percentiles(|histograms| &histograms.queued)
@@ -258,6 +324,25 @@ impl Ledger {
         self.percentiles(|histograms| &histograms.cpu)
     }
 
+    /// The distributions as they are now; `None` before the first sample. A copy, so that nobody is
+    /// kept waiting while it is reduced.
+    pub fn times(&self) -> Option<Times> {
+        let Histograms { queued, wall, cpu, .. } = self.histograms.as_deref()?;
+        let sum = |of: fn(&FunctionSums) -> u64| self.functions.iter().map(of).sum();
+        Some(Times {
+            queued: (queued.clone(), sum(|sums| sums.queued_ns)),
+            wall: (wall.clone(), sum(|sums| sums.wall_ns)),
+            cpu: (cpu.clone(), sum(|sums| sums.cpu_ns)),
+        })
+    }
+
+    /// Where the time of all finished tasks went.
+    pub fn shares(&self) -> ShareSums {
+        let mut shares = ShareSums::default();
+        self.functions.iter().for_each(|sums| shares.add(&sums.shares));
+        shares
+    }
+
     fn percentiles(&self, which: impl Fn(&Histograms) -> &Histogram<u32>) -> Option<Percentiles> {
         let histogram = which(self.histograms.as_deref()?);
         (!histogram.is_empty()).then(|| Percentiles {
@@ -274,7 +359,7 @@ impl Histograms {
             Histogram::new_with_bounds(LOW_NS, HIGH_NS, SIGNIFICANT_DIGITS)
                 .expect("the bounds are constants that the histogram accepts")
         };
-        Self { queued: new(), attach_wait: new(), wall: new(), cpu: new() }
+        Self { queued: new(), attach_wait: new(), wall: new(), cpu: new(), spectra: Spectra::default() }
     }
 }
 

@@ -13,7 +13,7 @@
 //!
 //! Like a controller it is a pure function of what it is shown.
 
-use crate::decision::Decision;
+use crate::decision::{Decision, Rule};
 use crate::window::Window;
 
 /// Share of one core below which the workers count as blocked. Not critical: a blocked worker
@@ -59,12 +59,12 @@ impl Liveness {
         let doubled = window.limit.max(window.workers_counted()).saturating_mul(2).min(window.cap);
         if self.still_ns >= self.patience_ns {
             let reason = "liveness: tasks wait, none completes and nobody is runnable";
-            return Some(Decision::hold(doubled, reason));
+            return Some(Decision::hold(doubled, reason).by(Rule::Liveness));
         }
         if self.busy_ns >= self.patience_ns.saturating_mul(BUSY_PATIENCE) {
             self.busy_ns = 0;
             let reason = "liveness: tasks wait and none has completed for long, though workers are busy";
-            return Some(Decision::hold(doubled, reason));
+            return Some(Decision::hold(doubled, reason).by(Rule::Liveness));
         }
         None
     }

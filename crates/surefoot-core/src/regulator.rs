@@ -12,6 +12,7 @@ use crate::liveness::Liveness;
 use crate::look::Look;
 use crate::share::{Division, ShareSums};
 use crate::snapshot::Snapshot;
+use crate::starvation::{Hunger, Starvation};
 use crate::window::{Looks, Window};
 
 /// Looks of the liveness guard per control interval.
@@ -58,6 +59,8 @@ pub struct Tick {
     pub limit: Option<usize>,
     /// Hand this window to the external decider.
     pub ask: Option<Window>,
+    /// Tell somebody: the pool starves.
+    pub hunger: Option<Hunger>,
     /// Tick again then; `None`: not before the next task arrives.
     pub due_ns: Option<u64>,
 }
@@ -104,6 +107,7 @@ pub struct Totals {
 pub struct Regulator {
     decider: Decider,
     guard: Liveness,
+    starvation: Starvation,
     /// The guard's, if tasks are short.
     patience_ns: u64,
     /// Of the tasks completed last.
@@ -121,6 +125,8 @@ pub struct Regulator {
     shares: ShareSums,
     /// Of the last window with work in it.
     division: Division,
+    /// The last control period.
+    last_window: Option<Window>,
 }
 
 /// What is remembered from tick to tick while the pool has work.
@@ -141,6 +147,7 @@ struct Course {
 struct Mark {
     at_ns: u64,
     completed: u64,
+    turned_away: u64,
     process_cpu_ns: Option<u64>,
     totals: Totals,
     gil: GilReading,
@@ -149,8 +156,16 @@ struct Mark {
 impl Mark {
     fn new(at_ns: u64, readings: &Readings) -> Self {
         let Readings { snapshot, gil, process_cpu_ns, totals, .. } = *readings;
-        let completed = snapshot.tasks.done + snapshot.tasks.failed;
-        Self { at_ns, completed, process_cpu_ns, totals: totals.unwrap_or_default(), gil }
+        let completed = snapshot.tasks.completed_by_workers();
+        let turned_away = snapshot.tasks.turned_away();
+        Self { at_ns, completed, turned_away, process_cpu_ns, totals: totals.unwrap_or_default(), gil }
+    }
+
+    /// Tasks that want a worker: what a bounded queue keeps out counts, too. Behind a short queue
+    /// they would be out of sight.
+    fn waiting(&self, since: &Self, snapshot: &Snapshot) -> usize {
+        let turned_away = usize::try_from(self.turned_away - since.turned_away).unwrap_or(usize::MAX);
+        (snapshot.queue_length + snapshot.submitters_blocked).saturating_add(turned_away)
     }
 }
 
@@ -166,6 +181,7 @@ impl Regulator {
         Self {
             decider,
             guard: Liveness::new(patience_ns),
+            starvation: Starvation::default(),
             patience_ns,
             mean_wall_ns: 0,
             log: Log::default(),
@@ -176,12 +192,28 @@ impl Regulator {
             look_count: 0,
             shares: ShareSums::default(),
             division: Division::default(),
+            last_window: None,
         }
+    }
+
+    /// The last control period; `None` before the first has ended.
+    pub fn last_window(&self) -> Option<&Window> {
+        self.last_window.as_ref()
     }
 
     /// The log.
     pub fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// Keeps what [`Self::news`] returns, or not.
+    pub fn follow(&mut self, is_followed: bool) {
+        self.log.follow(is_followed);
+    }
+
+    /// Takes out what was decided since the last call.
+    pub fn news(&mut self) -> Vec<Entry> {
+        self.log.news()
     }
 
     /// Where the workers' time went in all windows so far.
@@ -230,7 +262,8 @@ impl Regulator {
             // The first look after a pause: there is nothing yet to compare with.
             let looks = Looks::default();
             let course = Course { looked: mark, guarded: mark, period: mark, looks };
-            let due_ns = self.due_ns(now_ns, &course, readings, None);
+            let due_ns =
+                self.due_ns(now_ns, &course, readings, mark.waiting(&mark, &readings.snapshot), None);
             self.course = due_ns.is_some().then_some(course);
             return Tick { due_ns, ..Tick::default() };
         };
@@ -254,6 +287,7 @@ impl Regulator {
             let since = std::mem::replace(&mut course.guarded, mark);
             let decision = self.guard.look(&Window {
                 duration_ns: now_ns - since.at_ns,
+                queue_length: mark.waiting(&since, &readings.snapshot),
                 completions: mark.completed - since.completed,
                 workers_cpu_ns: difference(mark.totals.cpu_ns, since.totals.cpu_ns),
                 ..window
@@ -262,8 +296,10 @@ impl Regulator {
         }
         if let Some(period) = &readings.period {
             self.mean_wall_ns = period.wall_ns.checked_div(period.completions).unwrap_or(self.mean_wall_ns);
-            Self::close_window(&mut window, &mut course, mark, period);
+            Self::close_window(&mut window, &mut course, mark, readings, period);
             self.divide(&window);
+            tick.hunger = self.starvation.look(now_ns, &window, self.mean_wall_ns);
+            self.last_window = Some(window);
             match &mut self.decider {
                 Decider::Native(controller) => {
                     let decision = controller.decide(&window);
@@ -282,7 +318,7 @@ impl Regulator {
             let decision = controller.glance(&look);
             tick.limit = decision.and_then(|decision| self.record(now_ns, &window, decision));
         }
-        tick.due_ns = self.due_ns(now_ns, &course, readings, tick.limit);
+        tick.due_ns = self.due_ns(now_ns, &course, readings, look.queue_length, tick.limit);
         self.course = tick.due_ns.is_some().then_some(course);
         tick
     }
@@ -292,7 +328,7 @@ impl Regulator {
         let snapshot = &readings.snapshot;
         let look = Look {
             since_ns: mark.at_ns - before.at_ns,
-            queue_length: snapshot.queue_length,
+            queue_length: mark.waiting(&before, snapshot),
             queue_head_age_ns: snapshot.queue_head_age_ns,
             limit: snapshot.limit,
             cap: snapshot.cap,
@@ -310,8 +346,15 @@ impl Regulator {
         look
     }
 
-    fn close_window(window: &mut Window, course: &mut Course, mark: Mark, period: &PeriodSums) {
+    fn close_window(
+        window: &mut Window,
+        course: &mut Course,
+        mark: Mark,
+        readings: &Readings,
+        period: &PeriodSums,
+    ) {
         let since = std::mem::replace(&mut course.period, mark);
+        window.queue_length = mark.waiting(&since, &readings.snapshot);
         window.duration_ns = mark.at_ns - since.at_ns;
         window.arrivals = period.arrivals;
         window.completions = period.completions;
@@ -359,13 +402,14 @@ impl Regulator {
         now_ns: u64,
         course: &Course,
         readings: &Readings,
+        queue_length: usize,
         new_limit: Option<usize>,
     ) -> Option<u64> {
         let snapshot = &readings.snapshot;
         let limit = new_limit.unwrap_or(snapshot.limit);
-        let is_idle = snapshot.queue_length == 0 && snapshot.workers_busy == 0;
+        let is_idle = queue_length == 0 && snapshot.workers_busy == 0;
         let look = Look {
-            queue_length: snapshot.queue_length,
+            queue_length,
             limit,
             cap: snapshot.cap,
             min_workers: self.min_workers,
@@ -384,7 +428,7 @@ impl Regulator {
             return None;
         }
         let mut due_ns = course.period.at_ns + self.interval_ns;
-        if snapshot.queue_length > 0 && limit < snapshot.cap {
+        if queue_length > 0 && limit < snapshot.cap {
             due_ns = due_ns.min(course.guarded.at_ns + self.guard_ns());
         }
         let next_look_ns = look_ns.map(|look_ns| {
@@ -402,6 +446,7 @@ impl Regulator {
             at_ns,
             limit_before: window.limit,
             limit: decision.limit,
+            rule: decision.rule,
             reason: decision.reason,
             veto: decision.veto,
             queue_length: window.queue_length,

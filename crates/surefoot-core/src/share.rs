@@ -91,6 +91,9 @@ impl Shares {
 /// sensor was ready), the split of the rest stands, and this goes to the error.
 const MOST_UNSPLIT: f64 = 0.02;
 
+/// How many numbers [`ShareSums`] are made of.
+pub const SHARE_PARTS: usize = 9;
+
 /// Worker time by where it went, summed over windows or tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ShareSums {
@@ -109,6 +112,21 @@ pub struct ShareSums {
     /// What may be in a wrong place.
     misplaced_ns: f64,
     is_sampled: bool,
+}
+
+/// Worker time by where it went, for counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Parts {
+    /// On a core.
+    pub cpu_ns: f64,
+    /// Runnable without a core.
+    pub runqueue_ns: f64,
+    /// Waiting for the interpreter.
+    pub gil_ns: f64,
+    /// Blocked otherwise.
+    pub io_ns: f64,
+    /// Blocked, and nobody can tell in which of the two.
+    pub unsplit_ns: f64,
 }
 
 impl ShareSums {
@@ -188,6 +206,65 @@ impl ShareSums {
         self.is_sampled |= other.is_sampled;
     }
 
+    /// What was added since `before`.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let (now, before) = (self.to_array(), before.to_array());
+        let mut parts = [0.0; SHARE_PARTS];
+        for (place, part) in parts.iter_mut().enumerate() {
+            *part = (now[place] - before[place]).max(0.0);
+        }
+        Self::of_array(parts, self.is_sampled)
+    }
+
+    /// The sums one by one, as snapshot files have them: total, CPU, run queue, GIL, unsplit, the least and
+    /// the most of that which is the GIL's, all in nanoseconds; variance in their square; misplaced.
+    pub fn to_array(&self) -> [f64; SHARE_PARTS] {
+        [
+            self.total_ns,
+            self.cpu_ns,
+            self.runqueue_ns,
+            self.gil_ns,
+            self.unsplit_ns,
+            self.gil_least_ns,
+            self.gil_most_ns,
+            self.variance,
+            self.misplaced_ns,
+        ]
+    }
+
+    /// Sums of such parts; what is no number, or negative, counts as 0.
+    pub fn of_array(parts: [f64; SHARE_PARTS], is_sampled: bool) -> Self {
+        let [
+            total_ns,
+            cpu_ns,
+            runqueue_ns,
+            gil_ns,
+            unsplit_ns,
+            gil_least_ns,
+            gil_most_ns,
+            variance,
+            misplaced_ns,
+        ] = parts.map(|part| if part.is_finite() { part.max(0.0) } else { 0.0 });
+        Self {
+            total_ns,
+            cpu_ns,
+            runqueue_ns,
+            gil_ns,
+            unsplit_ns,
+            gil_least_ns,
+            gil_most_ns,
+            variance,
+            misplaced_ns,
+            is_sampled,
+        }
+    }
+
+    /// Whether some of it comes from looks at moments, or from some threads in place of all.
+    pub fn is_sampled(&self) -> bool {
+        self.is_sampled
+    }
+
     /// Splits what could not be split when it was summed as the first division that can tells to.
     pub fn split(&mut self, division: &Division) {
         match division.gil {
@@ -200,6 +277,42 @@ impl ShareSums {
         }
         self.misplaced_ns += division.error * self.unsplit_ns;
         (self.unsplit_ns, self.gil_least_ns, self.gil_most_ns) = (0.0, 0.0, 0.0);
+    }
+
+    /// The sums themselves. As long as tasks are added and nothing else, none of the first four
+    /// ever falls.
+    pub fn parts(&self) -> Parts {
+        let known_ns = self.cpu_ns + self.runqueue_ns + self.gil_ns + self.unsplit_ns;
+        Parts {
+            cpu_ns: self.cpu_ns,
+            runqueue_ns: self.runqueue_ns,
+            gil_ns: self.gil_ns,
+            io_ns: (self.total_ns - known_ns).max(0.0),
+            unsplit_ns: self.unsplit_ns,
+        }
+    }
+
+    /// These sums with the blocked time split as threads were seen to be blocked, one by one: of
+    /// `count` sightings of a blocked thread the part `gil` waited for the lock. Of all sightings the
+    /// part `running`, with that deviation, were on a core or ready to be: where that is not what the
+    /// clocks say, something was misplaced.
+    #[must_use]
+    pub fn resplit(&self, gil: f64, count: f64, running: f64, deviation: f64) -> Self {
+        let ready_ns = self.cpu_ns + self.runqueue_ns;
+        let blocked_ns = (self.total_ns - ready_ns).max(0.0);
+        // As if one more had been seen of each kind: none among a few is not none.
+        let spread = ((gil * (1.0 - gil)).max(1.0 / count) / count).sqrt() * blocked_ns;
+        let off_ns = (running * self.total_ns - ready_ns).abs() - 2.0 * deviation * self.total_ns;
+        Self {
+            gil_ns: gil * blocked_ns,
+            variance: spread * spread,
+            misplaced_ns: off_ns.clamp(0.0, self.total_ns),
+            is_sampled: true,
+            unsplit_ns: 0.0,
+            gil_least_ns: 0.0,
+            gil_most_ns: 0.0,
+            ..*self
+        }
     }
 
     /// Worker time summed.

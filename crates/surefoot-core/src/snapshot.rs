@@ -20,8 +20,11 @@ pub struct Snapshot {
     pub workers_joining: usize,
     /// Tasks waiting.
     pub queue_length: usize,
-    /// How long the oldest of them has waited; 0 if none waits.
+    /// How long the oldest of them has waited, or, if none does, the first blocked submitter; 0
+    /// without either.
     pub queue_head_age_ns: u64,
+    /// Submitters that wait for room in the queue, each with a task.
+    pub submitters_blocked: usize,
     /// Tasks by what became of them.
     pub tasks: Counts,
     /// Mean beta of all tasks completed.

@@ -12,13 +12,23 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use surefoot_core::parker::{Parker, Wake};
-use surefoot_core::pool::{Action, Bounds, Closed, Next, Pool, Retire, Worker};
+use surefoot_core::pool::{
+    Action, Block, Bounds, Closed, Next, Pool, Refused, Rejected, Retire, Ticket, Worker,
+};
 use surefoot_core::sample::{Outcome, Sample};
 
 /// One step. The numbers choose among what there is, modulo its count.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Submit,
+    /// In line, if there is no room.
+    SubmitPatiently,
+    SubmitAnyway,
+    /// One of those in line goes away.
+    GiveUp(usize),
+    Reserve,
+    SubmitReserved,
+    Unreserve,
     /// A thread that was asked for enters.
     Enter(usize),
     StartFails(usize),
@@ -44,7 +54,13 @@ fn step() -> impl Strategy<Value = Step> {
     let outcome = prop::sample::select(&[Outcome::Done, Outcome::Failed, Outcome::Cancelled]);
     let closed = prop::sample::select(&[Closed::Shutdown, Closed::Broken, Closed::Exit]);
     prop_oneof![
-        12 => Just(Step::Submit),
+        9 => Just(Step::Submit),
+        9 => Just(Step::SubmitPatiently),
+        1 => Just(Step::SubmitAnyway),
+        1 => pick.clone().prop_map(Step::GiveUp),
+        2 => Just(Step::Reserve),
+        2 => Just(Step::SubmitReserved),
+        1 => Just(Step::Unreserve),
         8 => pick.clone().prop_map(Step::Enter),
         1 => pick.clone().prop_map(Step::StartFails),
         8 => pick.clone().prop_map(Step::Deliver),
@@ -59,6 +75,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => closed.prop_map(Step::Close),
     ]
 }
+
+/// One of the pool's ways to submit.
+type Submit = fn(&Pool<u32>, u32, u64) -> Result<Action, Rejected<u32>>;
 
 fn bounds() -> impl Strategy<Value = Bounds> {
     (1..4_usize, 1..6_usize, 0..3_usize).prop_map(|(min_workers, limit, room)| Bounds {
@@ -92,6 +111,10 @@ struct Play {
     /// Tasks submitted so far; the next one's number.
     submitted: u32,
     given_back: u64,
+    max_queue: usize,
+    reserved: usize,
+    /// Submitters in line with their tasks.
+    line: VecDeque<(Ticket, u32)>,
     cancelled: u64,
     ended: u64,
     /// What the queue must hold.
@@ -108,9 +131,13 @@ struct Play {
 }
 
 impl Play {
-    fn new(bounds: Bounds) -> Self {
+    fn new(bounds: Bounds, max_queue: Option<usize>) -> Self {
+        let pool = Pool::new(bounds);
         Self {
-            pool: Pool::new(bounds),
+            pool: if let Some(max_queue) = max_queue { pool.with_max_queue(max_queue) } else { pool },
+            max_queue: max_queue.unwrap_or(usize::MAX),
+            reserved: 0,
+            line: VecDeque::new(),
             min_workers: bounds.min_workers,
             cap_max: bounds.cap,
             closed: None,
@@ -183,13 +210,41 @@ impl Play {
     fn step(&mut self, step: Step) -> bool {
         let admitted_before = self.admitted();
         let did = self.act(step).is_some();
+        self.serve_line();
         self.check(admitted_before);
         did
     }
 
     fn act(&mut self, step: Step) -> Option<()> {
         match step {
-            Step::Submit => self.submit(),
+            Step::Submit => self.submit(Pool::submit),
+            Step::SubmitAnyway => self.submit(Pool::submit_anyway),
+            Step::SubmitPatiently => self.submit_patiently(),
+            Step::GiveUp(pick) => {
+                let place = (!self.line.is_empty()).then(|| pick % self.line.len())?;
+                let (ticket, task) = self.line.remove(place)?;
+                let rejected = self.pool.unblock(&ticket).expect_err("it was not served");
+                assert_eq!((rejected.task, rejected.why), (Some(task), Refused::Full));
+                self.given_back += 1;
+            }
+            Step::Reserve => {
+                let expected = match self.closed {
+                    Some(closed) => Err(Refused::Closed(closed)),
+                    None if !self.has_room() => Err(Refused::Full),
+                    None => Ok(()),
+                };
+                assert_eq!(self.pool.reserve(), expected);
+                self.reserved += usize::from(expected.is_ok());
+            }
+            Step::SubmitReserved => {
+                self.reserved = self.reserved.checked_sub(1)?;
+                self.submit(Pool::submit_reserved);
+            }
+            Step::Unreserve => {
+                self.reserved = self.reserved.checked_sub(1)?;
+                let action = self.pool.unreserve();
+                self.note(action);
+            }
             Step::Enter(pick) => {
                 let index = take(&mut self.starting, pick)?;
                 self.players.push(Player { worker: self.pool.enter(index, None), state: State::Coming });
@@ -212,7 +267,8 @@ impl Play {
             }
             Step::Finish(pick, outcome) => {
                 let place = self.pick(&[State::Running], pick)?;
-                self.pool.finish(&Sample::default(), outcome, 0);
+                let action = self.pool.finish(&Sample::default(), outcome, 0);
+                self.note(action);
                 self.players[place].state = State::Asking;
                 *if outcome == Outcome::Cancelled { &mut self.cancelled } else { &mut self.ended } += 1;
             }
@@ -261,27 +317,83 @@ impl Play {
         Some(())
     }
 
-    fn submit(&mut self) {
-        let task = self.submitted;
-        match self.pool.submit(task, 0) {
+    /// Whether one more task may wait: some may, and one for each free worker.
+    fn has_room(&self) -> bool {
+        let free = self.pool.limit_and_cap().0.saturating_sub(self.count(State::Running));
+        self.queue.len() + self.reserved < self.max_queue.saturating_add(free)
+    }
+
+    fn submit(&mut self, how: Submit) {
+        let (task, had_room) = (self.submitted, self.has_room());
+        let is_bounded = ptr::fn_addr_eq(how, Pool::submit as Submit);
+        match how(&self.pool, task, 0) {
             Ok(action) => {
                 assert_eq!(self.closed, None);
+                assert!(had_room || !is_bounded, "more wait than may");
                 self.submitted += 1;
                 self.queue.push_back(task);
                 self.is_starved = false;
                 self.note(action);
             }
-            Err(rejected) => assert_eq!((rejected.task, Some(rejected.closed)), (task, self.closed)),
+            Err(rejected) => {
+                assert_eq!(rejected.task, task);
+                match rejected.why {
+                    Refused::Closed(closed) => assert_eq!(Some(closed), self.closed),
+                    Refused::Full => assert!(is_bounded && !had_room, "there was room"),
+                }
+            }
+        }
+    }
+
+    fn submit_patiently(&mut self) {
+        let (task, had_room) = (self.submitted, self.has_room());
+        match self.pool.block(Some(task), 0) {
+            Ok(Block::Accepted(action)) => {
+                assert!(had_room && self.line.is_empty(), "it went past the line");
+                self.queue.push_back(task);
+                self.is_starved = false;
+                self.note(action);
+            }
+            Ok(Block::Waits(ticket)) => {
+                assert!(!had_room, "there was room");
+                self.line.push_back((ticket, task));
+            }
+            Err(rejected) => {
+                let closed = self.closed.expect("an open pool has a line");
+                assert_eq!((rejected.task, rejected.why), (Some(task), Refused::Closed(closed)));
+                return;
+            }
+        }
+        self.submitted += 1;
+    }
+
+    /// Those in line that were granted go their way, in order.
+    fn serve_line(&mut self) {
+        let is_served = |(ticket, _): &(Ticket, u32)| ticket.parker().is_granted();
+        let served = self.line.iter().take_while(|&one| is_served(one)).count();
+        let mut rest = self.line.split_off(served);
+        std::mem::swap(&mut rest, &mut self.line);
+        assert!(!self.line.iter().any(is_served), "one was served before another that came earlier");
+        for (ticket, task) in rest {
+            match self.pool.unblock(&ticket) {
+                Ok(()) => self.queue.push_back(task),
+                Err(rejected) => {
+                    let closed = self.closed.expect("an open pool serves its line");
+                    assert_eq!((rejected.task, rejected.why), (Some(task), Refused::Closed(closed)));
+                    self.given_back += 1;
+                }
+            }
         }
     }
 
     fn start_failed(&mut self, index: usize) {
         let newest = self.submitted.checked_sub(1);
+        let place = self.queue.iter().rposition(|&task| Some(task) == newest);
         let given_back = self.pool.start_failed(index, |&task| Some(task) == newest);
         self.is_starved = true;
-        if self.live() == 0 && self.queue.back().copied() == newest {
-            assert_eq!(given_back, self.queue.pop_back());
-            self.given_back += u64::from(given_back.is_some());
+        if let Some(place) = place.filter(|_| self.live() == 0) {
+            assert_eq!(given_back, self.queue.remove(place));
+            self.given_back += 1;
             return;
         }
         assert_eq!(given_back, None);
@@ -346,7 +458,8 @@ impl Play {
 
         // G1, by the books: every task is in one place.
         let tasks = snapshot.tasks;
-        assert_eq!(tasks.submitted, u64::from(self.submitted) - self.given_back);
+        assert_eq!(tasks.submitted, u64::from(self.submitted) - self.given_back - self.line.len() as u64);
+        assert_eq!(snapshot.submitters_blocked, self.line.len());
         assert_eq!(tasks.running, running as u64);
         assert_eq!((tasks.done + tasks.failed, tasks.cancelled), (self.ended, self.cancelled));
         let sum = self.queue.len() as u64 + tasks.running + tasks.done + tasks.failed + tasks.cancelled;
@@ -359,6 +472,10 @@ impl Play {
         if is_short && (self.parked() > 0 || could_start) {
             assert!(self.promised() > 0 || self.is_thread_needed, "a wake-up was lost");
         }
+
+        // G7: nobody is in line while there is room.
+        assert!(self.line.is_empty() || !self.has_room(), "a submitter was forgotten");
+        assert!(self.line.is_empty() || self.closed.is_none());
 
         // G3: more permits than the limit are only left over, or given out to leave.
         assert!(limit >= 1 && limit <= snapshot.cap);
@@ -379,6 +496,7 @@ impl Play {
 
     /// Lets everything happen.
     fn play_out(&mut self) {
+        while self.step(Step::Unreserve) {}
         self.settle();
         // G4: as many tasks run at once as the limit allows, though none ends.
         let running = self.count(State::Running);
@@ -387,7 +505,7 @@ impl Play {
         while self.step(Step::Finish(0, Outcome::Done)) {
             self.settle();
         }
-        assert_eq!((self.queue.len(), self.count(State::Running)), (0, 0));
+        assert_eq!((self.queue.len(), self.count(State::Running), self.line.len()), (0, 0, 0));
         // G5: a closed pool is left by all.
         self.step(Step::Close(Closed::Shutdown));
         self.settle();
@@ -406,12 +524,35 @@ proptest! {
     #[test]
     fn every_history_keeps_the_guarantees(
         bounds in bounds(),
+        max_queue in prop::option::of(0..4_usize),
         steps in prop::collection::vec(step(), 0..150),
     ) {
-        let mut play = Play::new(bounds);
+        let mut play = Play::new(bounds, max_queue);
         for step in steps {
             play.step(step);
         }
         play.play_out();
     }
+}
+
+#[test]
+fn who_stepped_out_counts_against_neither_limit_nor_cap() {
+    let pool: Pool<u32> = Pool::new(Bounds { min_workers: 1, limit: 1, cap: 1 });
+    let mut crew = Vec::new();
+    for task in 0..3 {
+        let Ok(action) = pool.submit(task, 0) else { panic!("the pool is open") };
+        // The first by its submission; each other by the step of the one before it.
+        let action = if task == 0 { action } else { pool.step_out() };
+        let Action::Start(index) = action else { panic!("task {task} got no thread") };
+        let mut worker = pool.enter(index, None);
+        assert!(matches!(pool.next(&mut worker, 0), Next::Run { task: taken, .. } if taken == task));
+        crew.push(worker);
+    }
+    assert_eq!(pool.snapshot(0).workers_joining, 2);
+    pool.step_in();
+    pool.step_in();
+    // All run on, and at the boundary of its task each but one is a surplus.
+    assert!(matches!(pool.next(&mut crew[0], 0), Next::Park));
+    assert!(matches!(pool.next(&mut crew[1], 0), Next::Park));
+    assert_eq!(pool.workers_live(), 3);
 }

@@ -107,6 +107,33 @@ pub(crate) fn conclude(py: Python<'_>, raw: *mut ffi::PyObject) -> PyResult<Py<P
     unsafe { Bound::from_owned_ptr_or_err(py, raw) }.map(Bound::unbind)
 }
 
+/// Makes a call (see [`call_raw`]) in a `contextvars.Context`, as `Context.run` does.
+#[inline(never)]
+pub(crate) fn in_context(
+    py: Python<'_>,
+    context: Py<PyAny>,
+    call: impl FnOnce() -> *mut ffi::PyObject,
+) -> PyResult<Py<PyAny>> {
+    // SAFETY: attached, by `py`, and a live object, which is checked to be a context.
+    let ended = if unsafe { ffi::PyContext_Enter(context.as_ptr()) } == 0 {
+        let raw = call();
+        // SAFETY: as above; it is the context that was entered last, unless the task says otherwise.
+        if unsafe { ffi::PyContext_Exit(context.as_ptr()) } == 0 {
+            conclude(py, raw)
+        } else {
+            // The error of leaving stands, as in `Context.run`.
+            let error = PyErr::fetch(py);
+            // SAFETY: a new reference, or null; the exception is not set any more.
+            drop(unsafe { Bound::from_owned_ptr_or_opt(py, raw) });
+            Err(error)
+        }
+    } else {
+        Err(PyErr::fetch(py))
+    };
+    release(py, context);
+    ended
+}
+
 /// Calls a Python object.
 pub(crate) fn call<'py>(
     callable: &Bound<'py, PyAny>,

@@ -1,16 +1,21 @@
 //! The one thread of ours that attaches to the interpreter, for what the monitor cannot do.
 //!
-//! The monitor never needs the interpreter, but two errands do: making a `threading.Thread` for a
-//! pool all of whose workers are blocked, and asking a controller that is written in Python. The
+//! The monitor never needs the interpreter, but three errands do: making a `threading.Thread` for a
+//! pool all of whose workers are blocked, asking a controller that is written in Python, and logging. The
 //! attendant is started with the first errand; a process without such errands has no such thread.
 
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Mutex, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
+use pyo3::prelude::*;
+use surefoot_core::decision::Entry;
+use surefoot_core::starvation::Hunger;
 use surefoot_core::sync::lock_std;
 use surefoot_core::window::Window;
 
 use crate::attach;
+use crate::journal;
+use crate::name::name;
 use crate::placement;
 use crate::shared::Shared;
 
@@ -21,6 +26,12 @@ pub(crate) enum Errand {
     MakeThreads(Weak<Shared>),
     /// Ask the pool's Python controller what it makes of this window.
     Decide(Weak<Shared>, Box<Window>),
+    /// Log what was decided.
+    TellDecisions(Arc<Shared>, Vec<Entry>),
+    /// Log that the pool starves.
+    TellHunger(Arc<Shared>, Hunger),
+    /// Say this on the logger `surefoot`, at DEBUG.
+    Say(String),
 }
 
 /// The way to the thread.
@@ -64,5 +75,18 @@ fn run(errand: Errand) {
                 pool.ask_controller(py, &window);
             }
         }
+        Errand::TellDecisions(pool, news) => journal::tell_decisions(py, &pool, &news),
+        Errand::TellHunger(pool, hunger) => journal::tell_hunger(py, &pool, &hunger),
+        Errand::Say(text) => say(py, &text),
     });
+}
+
+fn say(py: Python<'_>, text: &str) {
+    let said = py
+        .import("logging")
+        .and_then(|logging| logging.call_method1("getLogger", ("surefoot",)))
+        .and_then(|logger| attach::call_method(&logger, name!(py, "debug"), ("%s", text)));
+    if let Err(error) = said {
+        error.write_unraisable(py, None);
+    }
 }

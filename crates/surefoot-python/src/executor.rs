@@ -8,18 +8,23 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use surefoot_core::clock;
 use surefoot_core::controller::{Knee, Paper};
-use surefoot_core::pool::{Bounds, Closed, Pool};
+use surefoot_core::pool::{Bounds, Closed, Pool, Refused};
 use surefoot_core::regulator::{Decider, Regulator};
+use surefoot_core::snapshot_file::PoolRecord;
 use surefoot_core::sync::lock_std;
 
-use crate::future::FutureCore;
+use crate::account::Account;
+use crate::attach;
+use crate::backpressure::{self, WhenFull};
+use crate::join::{self, PoolId};
+use crate::journal;
 use crate::name::name;
 use crate::placement::Keeper;
 use crate::records;
 use crate::sensors::gil;
-use crate::shared::{Item, Refusal, Shared, Why};
+use crate::shared::{Intake, Item, Refusal, Shared, Why};
+use crate::snapshot_file::{self, OwnRecord};
 use crate::standard::Standard;
-use crate::task::Task;
 use crate::work_queue::WorkQueue;
 
 /// The base of `AdaptiveThreadPoolExecutor` that makes `submit` a native method.
@@ -68,26 +73,60 @@ impl ExecutorCore {
         let shared = slf.get().shared.load();
         let shared = match &*shared {
             Some(shared) if !standard.is_submit_patched(py)? => shared,
-            _ => return standard.call_submit(slf.as_any(), function, &args, kwargs.as_ref()),
+            other => return Self::submit_otherwise(slf, other.as_ref(), function, args, kwargs),
         };
-        let task = Task {
-            function: function.clone().unbind(),
-            args: args.unbind(),
-            kwargs: kwargs.map(Bound::unbind),
-        };
-        let future = FutureCore::with_task(py, standard, task, shared.id)?;
+        let future = shared.future_of(standard, function, args, kwargs)?;
         let item = Item::Task(future.clone().unbind());
-        match shared.submit(py, item, clock::now_ns()) {
+        let now_ns = clock::now_ns();
+        match shared.submit(py, item, now_ns) {
             Ok(None) => Ok(future.into_any()),
             Ok(Some(interrupt)) => Err(interrupt),
+            Err(Refusal { item, why: Why::Refused(Refused::Full) }) => {
+                // It may take long: the pool is kept otherwise than by what is meant for a moment.
+                let shared = Arc::clone(shared);
+                backpressure::full(slf, &shared, future, item, now_ns)
+            }
             Err(Refusal { item, why }) => {
-                drop(item);
+                item.release(py);
                 Err(match why {
-                    Why::Closed(closed) => refused(slf, standard, closed)?,
+                    Why::Refused(Refused::Closed(closed)) => refused(slf, closed)?,
+                    Why::Refused(Refused::Full) => unreachable!("told apart above"),
                     Why::NoThread(error) => error,
                 })
             }
         }
+    }
+
+    /// Submits where the native way is not open: to a pool that others submit to, or to none.
+    #[cold]
+    fn submit_otherwise<'py>(
+        slf: &Bound<'py, Self>,
+        shared: Option<&Arc<Shared>>,
+        function: &Bound<'py, PyAny>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        if let Some(shared) = shared
+            && shared.has_intake()
+        {
+            return backpressure::submit_replaced(slf, &Arc::clone(shared), function, args, kwargs);
+        }
+        let own = name!(py, "_AdaptiveThreadPoolExecutor__standard_submit");
+        if shared.is_none()
+            && let Some(submit) = slf.as_any().getattr_opt(own)?
+            && !submit.is_none()
+        {
+            let mut all = vec![function.clone()];
+            all.extend(args.iter());
+            return attach::call(&submit, &PyTuple::new(py, all)?, kwargs.as_ref());
+        }
+        Standard::get(py)?.call_submit(slf.as_any(), function, &args, kwargs.as_ref())
+    }
+
+    /// Whether `shared` is still the executor's pool.
+    pub(crate) fn is_tied_to(&self, shared: &Arc<Shared>) -> bool {
+        self.shared.load().as_ref().is_some_and(|now| Arc::ptr_eq(now, shared))
     }
 }
 
@@ -101,14 +140,17 @@ impl Drop for ExecutorCore {
 }
 
 /// The standard library's error for a closed pool.
-fn refused(executor: &Bound<'_, ExecutorCore>, standard: &Standard, closed: Closed) -> PyResult<PyErr> {
+pub(crate) fn refused(executor: &Bound<'_, ExecutorCore>, closed: Closed) -> PyResult<PyErr> {
     let py = executor.py();
     Ok(match closed {
         Closed::Broken => {
             let broken = executor.getattr(name!(py, "_broken"))?;
             // From 3.14 on a subclass may name its own error.
             let own = executor.getattr_opt(name!(py, "BROKEN"))?;
-            let class = own.unwrap_or_else(|| standard.broken_thread_pool.bind(py).clone());
+            let class = match own {
+                Some(own) => own,
+                None => Standard::get(py)?.broken_thread_pool.bind(py).clone(),
+            };
             PyErr::from_value(class.call1((broken,))?)
         }
         Closed::Shutdown => PyRuntimeError::new_err("cannot schedule new futures after shutdown"),
@@ -136,10 +178,11 @@ enum Choice {
 impl PoolCore {
     /// Makes a pool without workers.
     #[new]
-    #[pyo3(signature = (*, maker, executor, initializer, min_workers, limit, cap, controller, interval_ns, idle_timeout_ns, keep_on_one_core))]
+    #[pyo3(signature = (*, name, maker, executor, initializer, min_workers, limit, cap, controller, interval_ns, idle_timeout_ns, keep_on_one_core, max_queue, queue_full, copies_context))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only, and called from one place")]
     fn new(
         py: Python<'_>,
+        name: String,
         maker: Py<PyAny>,
         executor: Py<PyAny>,
         initializer: Option<(Py<PyAny>, Py<PyAny>)>,
@@ -150,7 +193,14 @@ impl PoolCore {
         interval_ns: u64,
         idle_timeout_ns: Option<u64>,
         keep_on_one_core: bool,
+        max_queue: Option<usize>,
+        queue_full: &str,
+        copies_context: bool,
     ) -> PyResult<Self> {
+        let controller_name = match &controller {
+            Choice::Paper(_) => "paper".to_owned(),
+            Choice::Named(name) => name.clone(),
+        };
         let decider = match controller {
             Choice::Paper((beta_threshold, step_up, step_down)) => {
                 Some(Decider::Native(Box::new(Paper { beta_threshold, step_up, step_down })))
@@ -166,9 +216,35 @@ impl PoolCore {
             gil::start(py);
         }
         let regulator = decider.map(|decider| Regulator::new(decider, interval_ns, min_workers));
+        let when_full = WhenFull::named(queue_full)
+            .ok_or_else(|| PyValueError::new_err(format!("unknown policy {queue_full:?}")))?;
         let pool = Pool::new(Bounds { min_workers, limit, cap });
+        let pool = if let Some(max_queue) = max_queue { pool.with_max_queue(max_queue) } else { pool };
         let keeper = keep_on_one_core.then(Keeper::new);
-        let shared = Shared::new(pool, idle_timeout_ns, maker, executor, initializer, regulator, keeper);
+        let intake = Intake { when_full: max_queue.map(|_| when_full), copies_context };
+        journal::look_now(py, clock::now_ns())?;
+        let id = PoolId::next();
+        let record = PoolRecord {
+            pool: id.number(),
+            name,
+            controller: controller_name,
+            interval_ns: if regulator.is_some() { interval_ns } else { 0 },
+            min_workers: u32::try_from(min_workers).unwrap_or(u32::MAX),
+            ..PoolRecord::default()
+        };
+        let record = OwnRecord::new(record, snapshot_file::prepare(py));
+        let shared = Shared::new(
+            id,
+            pool,
+            idle_timeout_ns,
+            maker,
+            executor,
+            initializer,
+            regulator,
+            keeper,
+            intake,
+            record,
+        );
         Ok(Self { shared })
     }
 
@@ -211,6 +287,22 @@ impl PoolCore {
             self.shared.set_limit(least_limit);
         }
         self.shared.make_threads(py);
+    }
+
+    /// Says that the calling worker's task waits for work that comes to this pool by another way: it counts
+    /// against neither limit nor cap until `step_in`, or its end. False if it is out, or no worker of this pool.
+    fn step_out(&self, py: Python<'_>) -> bool {
+        join::step_out(py, &self.shared)
+    }
+
+    /// Ends what `step_out` began; false if nothing did.
+    fn step_in(&self) -> bool {
+        join::step_in(&self.shared)
+    }
+
+    #[getter]
+    fn limit(&self) -> usize {
+        self.shared.pool.limit_and_cap().0
     }
 
     #[getter]
@@ -259,10 +351,15 @@ impl PoolCore {
         records::stats(py, &snapshot, &functions, regulator)
     }
 
+    /// The pool's numbers, for exporters.
+    fn account(&self) -> Account {
+        Account::of(&self.shared)
+    }
+
     /// The log, as the fields of `Decision`.
     fn decisions<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let Some(regulator) = &self.shared.regulator else { return Ok(Vec::new()) };
         let log = lock_std(regulator).log().clone();
-        records::decisions(py, &log)
+        records::decisions(py, log.entries())
     }
 }

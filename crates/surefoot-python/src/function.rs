@@ -49,7 +49,7 @@ const CLASS: usize = 0;
 const BUILTIN: usize = 1;
 
 /// What one worker met last.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LastSeen {
     key: Key,
     id: FunctionId,
@@ -59,10 +59,20 @@ impl Functions {
     /// The number of what the task calls.
     #[inline]
     pub(crate) fn id_of(&self, py: Python<'_>, task: &Task, last: &mut LastSeen) -> FunctionId {
-        let function = task.function.bind(py);
+        self.id_of_call(task.function.bind(py), task.args.bind(py), last)
+    }
+
+    /// The number of what is called with these arguments.
+    #[inline]
+    pub(crate) fn id_of_call(
+        &self,
+        function: &Bound<'_, PyAny>,
+        args: &Bound<'_, PyTuple>,
+        last: &mut LastSeen,
+    ) -> FunctionId {
         match address_of(function) {
             Some(key) if key == last.key => last.id,
-            key => self.look_up(function, task.args.bind(py), key, last),
+            key => self.look_up(function, args, key, last),
         }
     }
 
@@ -102,6 +112,11 @@ impl Functions {
             *last = LastSeen { key, id };
         }
         id
+    }
+
+    /// The number of a function of this name.
+    pub(crate) fn number_of(&self, name: String) -> FunctionId {
+        lock_std(&self.0).number(name)
     }
 
     /// The names, each at the place that its number says.

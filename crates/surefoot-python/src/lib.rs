@@ -3,8 +3,10 @@
 //! The only crate that names `PyO3`. A reader starts at [`executor`] (submission), goes on with
 //! [`worker`] (the loop) and [`future`]; [`attach`] is the only file that attaches or detaches.
 
+mod account;
 mod attach;
 mod attendant;
+mod backpressure;
 mod capacity;
 mod command_line;
 mod executor;
@@ -12,12 +14,15 @@ mod function;
 mod future;
 mod handover;
 mod join;
+mod journal;
 mod name;
+mod observe;
 mod placement;
 mod process;
 mod records;
 mod sensors;
 mod shared;
+mod snapshot_file;
 mod standard;
 mod submit;
 mod task;
@@ -30,6 +35,8 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use super::account::Account;
+    #[pymodule_export]
     use super::capacity::default_cap;
     #[pymodule_export]
     use super::command_line::run_cli;
@@ -38,6 +45,8 @@ mod _core {
     #[pymodule_export]
     use super::future::FutureCore;
     #[pymodule_export]
+    use super::observe::{Observation, ObservedCall, allowed_cores, set_observing_submit};
+    #[pymodule_export]
     use super::placement::{announce_child, guard_children};
     #[pymodule_export]
     use super::process::after_fork_in_child;
@@ -45,6 +54,8 @@ mod _core {
     use super::sensors::python::{
         gil_look_cost_ns, gil_observe, gil_reading, gil_wait_oracle, sensors_report, thread_census,
     };
+    #[pymodule_export]
+    use super::snapshot_file::end_snapshot;
     #[pymodule_export]
     use super::standard::configure;
     #[pymodule_export]

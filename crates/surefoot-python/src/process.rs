@@ -1,5 +1,5 @@
-//! What there is one of per process: the monitor, the attendant, what the machine allows, and the
-//! count of forks.
+//! What there is one of per process: the monitor, the attendant, what the machine allows, the
+//! snapshot file's writer, and the count of forks.
 //!
 //! A forked child has none of its parent's threads, and a lock that one of them held stays locked
 //! for ever. So the child leaves all of it behind (the memory is not even freed) and starts anew:
@@ -17,10 +17,12 @@ use crate::attach;
 use crate::attendant::Attendant;
 use crate::placement;
 use crate::sensors::{allowance, gil, schedstat};
+use crate::snapshot_file::{self, Publisher};
 
 static MONITOR: ArcSwapOption<Monitor> = ArcSwapOption::const_empty();
 static ATTENDANT: ArcSwapOption<Attendant> = ArcSwapOption::const_empty();
 static ALLOWANCE: ArcSwapOption<allowance::Keeper> = ArcSwapOption::const_empty();
+static PUBLISHER: ArcSwapOption<Publisher> = ArcSwapOption::const_empty();
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
 /// Counts the forks between the first process that imported surefoot and this one. A worker that
@@ -42,6 +44,11 @@ pub(crate) fn attendant() -> Arc<Attendant> {
 /// The process's reading of what the machine allows.
 pub(crate) fn allowance() -> Arc<allowance::Keeper> {
     get_or_make(&ALLOWANCE)
+}
+
+/// The process's writer of the snapshot file.
+pub(crate) fn publisher() -> Arc<Publisher> {
+    get_or_make(&PUBLISHER)
 }
 
 fn get_or_make<T: Default>(place: &ArcSwapOption<T>) -> Arc<T> {
@@ -76,6 +83,8 @@ pub(crate) fn after_fork_in_child() {
     std::mem::forget(MONITOR.swap(None));
     std::mem::forget(ATTENDANT.swap(None));
     std::mem::forget(ALLOWANCE.swap(None));
+    std::mem::forget(PUBLISHER.swap(None));
+    snapshot_file::after_fork_in_child();
     gil::after_fork_in_child();
     schedstat::after_fork_in_child();
     placement::after_fork_in_child();

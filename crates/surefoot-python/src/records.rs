@@ -2,10 +2,11 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use surefoot_core::decision::Log;
+use surefoot_core::decision::{Entry, Log};
 use surefoot_core::ledger::{FunctionSums, Percentiles};
 use surefoot_core::share::ShareSums;
 use surefoot_core::snapshot::Snapshot;
+use surefoot_core::starvation::Hunger;
 use surefoot_core::window::Window;
 
 /// The fields of `PoolStats`.
@@ -29,6 +30,9 @@ pub(crate) fn stats<'py>(
     fields.set_item("tasks_done", snapshot.tasks.done)?;
     fields.set_item("tasks_failed", snapshot.tasks.failed)?;
     fields.set_item("tasks_cancelled", snapshot.tasks.cancelled)?;
+    fields.set_item("tasks_rejected", snapshot.tasks.rejected)?;
+    fields.set_item("tasks_run_by_callers", snapshot.tasks.run_by_callers)?;
+    fields.set_item("submitters_blocked", snapshot.submitters_blocked)?;
     fields.set_item("beta_mean", snapshot.beta_mean)?;
     percentiles(&fields, "queued", snapshot.queued)?;
     percentiles(&fields, "attach_wait", snapshot.attach_wait)?;
@@ -65,7 +69,7 @@ fn function<'py>(py: Python<'py>, sums: &FunctionSums) -> PyResult<Bound<'py, Py
 }
 
 /// The fields of `Shares`; `None` if there was nothing to share.
-fn shares<'py>(py: Python<'py>, sums: &ShareSums) -> PyResult<Option<Bound<'py, PyDict>>> {
+pub(crate) fn shares<'py>(py: Python<'py>, sums: &ShareSums) -> PyResult<Option<Bound<'py, PyDict>>> {
     let Some(shares) = sums.shares() else { return Ok(None) };
     let fields = PyDict::new(py);
     fields.set_item("cpu", shares.cpu)?;
@@ -86,8 +90,11 @@ fn percentiles(fields: &Bound<'_, PyDict>, name: &str, of: Option<Percentiles>) 
 }
 
 /// The fields of each `Decision`, oldest first.
-pub(crate) fn decisions<'py>(py: Python<'py>, log: &Log) -> PyResult<Vec<Bound<'py, PyDict>>> {
-    log.entries()
+pub(crate) fn decisions<'py, 'a>(
+    py: Python<'py>,
+    entries: impl Iterator<Item = &'a Entry>,
+) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    entries
         .map(|entry| {
             let fields = PyDict::new(py);
             fields.set_item("at_s", entry.at_ns as f64 / 1e9)?;
@@ -101,6 +108,20 @@ pub(crate) fn decisions<'py>(py: Python<'py>, log: &Log) -> PyResult<Vec<Bound<'
             Ok(fields)
         })
         .collect()
+}
+
+/// What `surefoot.journal` is told of a pool that starves.
+pub(crate) fn hunger<'py>(py: Python<'py>, hunger: &Hunger) -> PyResult<Bound<'py, PyDict>> {
+    let fields = PyDict::new(py);
+    fields.set_item("cause", hunger.cause.name())?;
+    fields.set_item("still_s", hunger.still_ns as f64 / 1e9)?;
+    fields.set_item("queue_length", hunger.queue_length)?;
+    fields.set_item("queue_head_age_s", hunger.queue_head_age_ns as f64 / 1e9)?;
+    fields.set_item("workers_busy", hunger.workers_busy)?;
+    fields.set_item("workers_joining", hunger.workers_joining)?;
+    fields.set_item("cap", hunger.cap)?;
+    fields.set_item("suppressed", hunger.suppressed)?;
+    Ok(fields)
 }
 
 /// The fields of `Window`.

@@ -3,6 +3,9 @@
 //! The originals are kept on purpose: other packages replace `ThreadPoolExecutor.submit`, and
 //! [`Standard::is_submit_patched`] tells whether one did.
 
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
@@ -19,6 +22,10 @@ pub(crate) struct Standard {
     pub(crate) invalid_state_error: Py<PyAny>,
     pub(crate) broken_thread_pool: Py<PyAny>,
     pub(crate) queue_empty: Py<PyAny>,
+    /// `surefoot.QueueFull`.
+    pub(crate) queue_full: Py<PyAny>,
+    /// The module `surefoot.journal`.
+    pub(crate) journal: Py<PyAny>,
     /// `surefoot.condition.Condition`.
     pub(crate) make_condition: Py<PyAny>,
     executor: Py<PyType>,
@@ -34,6 +41,9 @@ pub(crate) struct Standard {
 
 static STANDARD: PyOnceLock<Standard> = PyOnceLock::new();
 
+/// What the package itself puts in the place of `submit` to observe standard pools; it is kept.
+static OBSERVING_SUBMIT: AtomicPtr<ffi::PyObject> = AtomicPtr::new(std::ptr::null_mut());
+
 impl Standard {
     /// The objects; an error before [`configure`] was called.
     pub(crate) fn get(py: Python<'_>) -> PyResult<&Self> {
@@ -42,9 +52,20 @@ impl Standard {
         })
     }
 
+    /// Names the function by which the package observes `submit`, if it stands on the original.
+    pub(crate) fn set_observing_submit(&self, function: Py<PyAny>, below: &Bound<'_, PyAny>) {
+        if below.is(&self.submit) {
+            // Relaxed: only the address is compared. The one before leaves its reference behind, so
+            // that its address stays its own.
+            OBSERVING_SUBMIT.store(function.into_ptr(), Ordering::Relaxed);
+        }
+    }
+
     /// Whether somebody replaced `ThreadPoolExecutor.submit` since the import.
     pub(crate) fn is_submit_patched(&self, py: Python<'_>) -> PyResult<bool> {
-        Ok(!self.executor.bind(py).getattr(name!(py, "submit"))?.is(&self.submit))
+        let submit = self.executor.bind(py).getattr(name!(py, "submit"))?;
+        let is_ours = || submit.as_ptr() == OBSERVING_SUBMIT.load(Ordering::Relaxed);
+        Ok(!submit.is(&self.submit) && !is_ours())
     }
 
     /// Calls `ThreadPoolExecutor.submit` as it is now.
@@ -98,6 +119,8 @@ pub(crate) fn configure(
     future: Py<PyType>,
     condition: Py<PyAny>,
     breath: Py<PyAny>,
+    queue_full: Py<PyAny>,
+    journal: Py<PyAny>,
     worker_context: Option<Py<PyAny>>,
 ) -> PyResult<()> {
     let base = py.import("concurrent.futures._base")?;
@@ -109,6 +132,8 @@ pub(crate) fn configure(
         invalid_state_error: base.getattr("InvalidStateError")?.unbind(),
         broken_thread_pool: thread.getattr("BrokenThreadPool")?.unbind(),
         queue_empty: py.import("queue")?.getattr("Empty")?.unbind(),
+        queue_full,
+        journal,
         make_condition: condition,
         submit: executor.getattr("submit")?.unbind(),
         executor: executor.unbind(),

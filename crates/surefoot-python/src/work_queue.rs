@@ -12,6 +12,7 @@ use surefoot_core::clock;
 use surefoot_core::pool::Closed;
 
 use crate::attach;
+use crate::backpressure::take_reservation;
 use crate::future::{Ending, FutureCore};
 use crate::shared::{Item, Refusal, Shared, Why};
 use crate::standard::Standard;
@@ -52,7 +53,8 @@ impl WorkQueue {
         self.shared.pool.queue_length() == 0
     }
 
-    /// Puts an item in, or wakes a worker (`None`). `block` and `timeout` are there for likeness.
+    /// Puts an item in, or wakes a worker (`None`). `block` and `timeout` are there for likeness: who
+    /// comes here may hold the executor's locks, so the item is taken however many wait.
     #[pyo3(signature = (item, block=true, timeout=None))]
     fn put(&self, py: Python<'_>, item: Py<PyAny>, block: bool, timeout: Option<f64>) -> PyResult<()> {
         let _ = (block, timeout);
@@ -69,7 +71,13 @@ impl WorkQueue {
             Ok(view) => Item::Task(view.get().future.clone_ref(py)),
             Err(_) => Item::Foreign(item),
         };
-        match self.shared.submit(py, item, clock::now_ns()) {
+        let now_ns = clock::now_ns();
+        let submitted = if take_reservation(self.shared.id) {
+            self.shared.submit_reserved(py, item, now_ns)
+        } else {
+            self.shared.submit_anyway(py, item, now_ns)
+        };
+        match submitted {
             Ok(None) => Ok(()),
             Ok(Some(interrupt)) => Err(interrupt),
             Err(Refusal { why: Why::NoThread(error), .. }) => Err(error),

@@ -32,6 +32,7 @@ use crate::function::LastSeen;
 use crate::future::{Announced, Ending, FutureCore};
 use crate::handover;
 use crate::join::Member;
+use crate::journal;
 use crate::name::name;
 use crate::placement::Seat;
 use crate::process;
@@ -256,6 +257,7 @@ impl Loop<'_> {
                 self.breathed_ns = self.reading.wall_ns;
                 self.attach_wait_ns = self.reading.wall_ns.saturating_sub(at_ns);
                 self.own_delay.woken();
+                journal::look(py, self.reading.wall_ns);
             }
             Waited::Retired => self.forget_thread(py),
         }
@@ -328,7 +330,7 @@ impl Loop<'_> {
         let end = Reading::after(self.reading);
         let goes_on = process::generation() == self.generation;
         if goes_on {
-            self.record(end, ended.is_ok());
+            self.record(future.py(), end, ended.is_ok());
         }
         // With callbacks, the next task must not be charged for them.
         self.reading = match self.announce(future, ended) {
@@ -352,7 +354,8 @@ impl Loop<'_> {
         if let Ok(Some(task)) = begun {
             return Some(task);
         }
-        self.shared.pool.finish(&Sample::default(), Outcome::Cancelled, self.reading.wall_ns);
+        let action = self.shared.pool.finish(&Sample::default(), Outcome::Cancelled, self.reading.wall_ns);
+        self.shared.carry_out(future.py(), action);
         if let Err(error) = begun {
             self.standard.critical(future.py(), "Exception in worker", error);
         }
@@ -387,7 +390,7 @@ impl Loop<'_> {
             return false;
         }
         self.function = FunctionId::OTHERS;
-        self.record(Reading::now(), ran.is_ok());
+        self.record(py, Reading::now(), ran.is_ok());
         if let Err(error) = ran {
             self.standard.critical(py, "Exception in worker", error);
         }
@@ -397,7 +400,7 @@ impl Loop<'_> {
 
     /// Books what was run since the last reading.
     #[inline(never)]
-    fn record(&mut self, end: Reading, is_ok: bool) {
+    fn record(&mut self, py: Python<'_>, end: Reading, is_ok: bool) {
         let start = self.reading;
         let cpu_ns = start.cpu_ns.zip(end.cpu_ns).map(|(start, end)| end.saturating_sub(start));
         let wall_ns = end.wall_ns.saturating_sub(start.wall_ns);
@@ -407,7 +410,9 @@ impl Loop<'_> {
         let outcome = if is_ok { Outcome::Done } else { Outcome::Failed };
         let (queued_ns, function) = (self.queued_ns, self.function);
         let sample = Sample { queued_ns, attach_wait_ns, wall_ns, cpu_ns, runqueue_ns, function };
-        self.shared.pool.finish(&sample, outcome, end.wall_ns);
+        let action = self.shared.pool.finish(&sample, outcome, end.wall_ns);
+        self.shared.carry_out(py, action);
+        self.shared.listeners.tell(&self.shared.functions, &sample, is_ok);
     }
 
     /// Lets other threads run, if any wants to.
@@ -418,6 +423,7 @@ impl Loop<'_> {
             // Somebody injected an exception between two tasks, where it has no future to go to.
             self.standard.critical(py, "Exception in worker", error);
         }
+        journal::look(py, self.reading.wall_ns);
     }
 
     /// Takes the thread out of the executor's `_threads`: its name is free for the next one.

@@ -12,7 +12,7 @@
 //! is no mean to compare then, and the limit stays.
 
 use super::Controller;
-use crate::decision::{Decision, Veto};
+use crate::decision::{Decision, Rule, Veto};
 use crate::window::Window;
 
 /// The published `GIL_DANGER_ZONE`: "if less than 30 % I/O, we are fighting for CPU".
@@ -47,24 +47,23 @@ impl Controller for Paper {
         let limit = window.limit;
         if window.queue_length == 0 {
             let lower = limit.saturating_sub(self.step_down).max(window.min_workers).min(limit);
-            return Decision::hold(lower, "no task waits");
+            return Decision::hold(lower, "no task waits").by(Rule::Idle);
         }
         match window.beta_mean {
             None => Decision::hold(limit, "tasks wait, but none was completed to measure"),
-            Some(beta) if beta <= self.beta_threshold => Decision {
+            Some(beta) if beta <= self.beta_threshold => Decision::refuse(
                 limit,
-                reason: "tasks wait, but beta says that they compute or fight for the GIL",
-                veto: Some(Veto::Gil),
-            },
-            Some(_) if limit >= window.cap => Decision {
-                limit: window.cap,
-                reason: "tasks wait and block, but the cap is reached",
-                veto: Some(Veto::Cap),
-            },
+                Veto::Gil,
+                "tasks wait, but beta says that they compute or fight for the GIL",
+            ),
+            Some(_) if limit >= window.cap => {
+                Decision::refuse(window.cap, Veto::Cap, "tasks wait and block, but the cap is reached")
+            }
             Some(_) => Decision::hold(
                 limit.saturating_add(self.step_up).min(window.cap),
                 "tasks wait, and beta says that they block",
-            ),
+            )
+            .by(Rule::Beta),
         }
     }
 

@@ -1,17 +1,20 @@
 #![doc = include_str!("README.md")]
 
+mod room;
 mod state;
 
 // Loom's types work inside of a model only.
 #[cfg(all(test, not(surefoot_loom)))]
 mod tests;
 
-use crate::ledger::{FunctionSums, PeriodSums};
+use crate::distribution::Times;
+use crate::ledger::{FunctionSums, PeriodSums, Spectra};
 use crate::parker::Parker;
 use crate::sample::{Outcome, Sample};
-use crate::share::Division;
+use crate::share::{Division, ShareSums};
 use crate::snapshot::Snapshot;
 use crate::sync::{Arc, Mutex, MutexGuard, lock};
+pub use room::{Block, Refused, Rejected, Ticket};
 use state::{Phase, Queued, State};
 
 /// How many workers a pool may have.
@@ -56,15 +59,6 @@ pub enum Action {
     /// A thread is needed, but the caller may make none: tell somebody who may
     /// ([`Pool::claim_start`]).
     NeedsThread,
-}
-
-/// A task given back because the pool is closed.
-#[derive(Debug)]
-pub struct Rejected<T> {
-    /// The task, untouched.
-    pub task: T,
-    /// Why.
-    pub closed: Closed,
 }
 
 /// What a worker does next.
@@ -149,14 +143,16 @@ impl<T> Pool<T> {
     /// Queues a task.
     ///
     /// # Errors
-    /// Gives the task back if the pool is closed.
+    /// Gives the task back if the pool is closed, or full ([`Self::with_max_queue`]).
     pub fn submit(&self, task: T, now_ns: u64) -> Result<Action, Rejected<T>> {
         let mut state = self.lock();
         if let Phase::Closed(closed) = state.phase {
-            return Err(Rejected { task, closed });
+            return Err(Rejected { task, why: Refused::Closed(closed) });
         }
-        state.queue.push_back(Queued { task, since_ns: now_ns });
-        state.ledger.submitted();
+        if !state.has_room() {
+            return Err(Rejected { task, why: Refused::Full });
+        }
+        state.accept(task, now_ns);
         Ok(state.plan(true))
     }
 
@@ -182,6 +178,9 @@ impl<T> Pool<T> {
         let place = state.queue.iter().rposition(|queued| is_mine(&queued.task))?;
         let queued = state.queue.remove(place)?;
         state.ledger.unsubmitted();
+        let admitted = state.admit();
+        drop(state);
+        room::grant_all(admitted);
         Some(queued.task)
     }
 
@@ -229,9 +228,15 @@ impl<T> Pool<T> {
     }
 
     /// Records a task that [`Pool::next`] gave out. Called before the result is published, so that
-    /// whoever sees the result sees it counted.
-    pub fn finish(&self, sample: &Sample, outcome: Outcome, now_ns: u64) {
-        self.lock().ledger.finished(sample, outcome, now_ns);
+    /// whoever sees the result sees it counted. The action is for a blocked submitter's task, which
+    /// may have been accepted in its place.
+    pub fn finish(&self, sample: &Sample, outcome: Outcome, now_ns: u64) -> Action {
+        let mut state = self.lock();
+        state.ledger.finished(sample, outcome, now_ns);
+        if state.blocked.is_empty() {
+            return Action::None;
+        }
+        room::settle(state, true)
     }
 
     /// Says that a worker, in a task, waits for another task of this pool. It does not count against
@@ -239,7 +244,7 @@ impl<T> Pool<T> {
     pub fn joining(&self) -> Action {
         let mut state = self.lock();
         state.joining += 1;
-        state.plan(true)
+        room::settle(state, true)
     }
 
     /// Says that the wait announced by [`Self::joining`] is over. The worker goes on at once; if
@@ -248,6 +253,22 @@ impl<T> Pool<T> {
         let mut state = self.lock();
         debug_assert!(state.joining > 0, "a wait ended that never began");
         state.joining = state.joining.saturating_sub(1);
+    }
+
+    /// Says that a worker's task waits for work that comes to this pool by another way than a task of its
+    /// own. Until [`Self::step_in`] the worker counts neither against the limit nor against the cap.
+    pub fn step_out(&self) -> Action {
+        let mut state = self.lock();
+        state.outside += 1;
+        state.plan(true)
+    }
+
+    /// Says that the worker counts again. It goes on at once; if that makes one too many, the next to
+    /// finish a task parks.
+    pub fn step_in(&self) {
+        let mut state = self.lock();
+        debug_assert!(state.outside > 0, "a worker stepped in that was not out");
+        state.outside = state.outside.saturating_sub(1);
     }
 
     /// Asks whether a worker whose wait timed out may leave.
@@ -289,7 +310,12 @@ impl<T> Pool<T> {
             }
             Phase::Closed(_) => {}
         }
-        state.wake_one()
+        let action = state.wake_one();
+        // They stay in the line, each to take its own task out of it.
+        let refused = state.blocked.iter().map(|blocked| Arc::clone(&blocked.parker)).collect();
+        drop(state);
+        room::grant_all(refused);
+        action
     }
 
     /// Why the pool is closed, if it is.
@@ -305,6 +331,10 @@ impl<T> Pool<T> {
         let mut state = self.lock();
         let queued = state.queue.pop_front()?;
         state.ledger.withdrawn();
+        // One for one: no more workers are needed than before.
+        let admitted = state.admit();
+        drop(state);
+        room::grant_all(admitted);
         Some(queued.task)
     }
 
@@ -312,7 +342,7 @@ impl<T> Pool<T> {
     pub fn set_limit(&self, limit: usize) -> Action {
         let mut state = self.lock();
         state.limit = limit.clamp(1, state.cap);
-        state.plan(false)
+        room::settle(state, false)
     }
 
     /// Sets the cap (at least 1); the limit follows if it must, or if `with_limit` says so.
@@ -320,7 +350,7 @@ impl<T> Pool<T> {
         let mut state = self.lock();
         state.cap = cap.max(1);
         state.limit = if with_limit { state.cap } else { state.limit.min(state.cap) };
-        state.plan(false)
+        room::settle(state, false)
     }
 
     /// Tasks waiting.
@@ -364,6 +394,26 @@ impl<T> Pool<T> {
     pub fn snapshot_by_function(&self, now_ns: u64) -> (Snapshot, Vec<FunctionSums>) {
         let state = self.lock();
         (state.snapshot(now_ns), state.ledger.functions().to_vec())
+    }
+
+    /// One consistent reading with the coarse distributions in place of the percentiles: it costs a
+    /// copy of a kilobyte.
+    pub fn vitals_and_spectra(&self, now_ns: u64) -> (Snapshot, Spectra) {
+        let state = self.lock();
+        (state.vitals(now_ns), state.ledger.spectra())
+    }
+
+    /// Where the time of all tasks went, task by task.
+    pub fn task_shares(&self) -> ShareSums {
+        let mut sums = ShareSums::default();
+        self.lock().ledger.functions().iter().for_each(|function| sums.add(&function.shares));
+        sums
+    }
+
+    /// One consistent reading for metrics: vitals, distributions, worker time.
+    pub fn account(&self, now_ns: u64) -> (Snapshot, Option<Times>, ShareSums) {
+        let state = self.lock();
+        (state.vitals(now_ns), state.ledger.times(), state.ledger.shares())
     }
 
     /// Sets how what is not measured of each task is divided from now on.

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+use super::room::Blocked;
 use super::{Action, Bounds, Closed};
 use crate::ledger::Ledger;
 use crate::parker::Parker;
@@ -42,6 +43,13 @@ impl Seat {
 #[derive(Debug)]
 pub(super) struct State<T> {
     pub(super) queue: VecDeque<Queued<T>>,
+    /// Most tasks that may wait; `usize::MAX`: any number.
+    pub(super) max_queue: usize,
+    /// Places in the queue for tasks that are yet to come.
+    pub(super) reserved: usize,
+    /// Submitters that wait for room, by ticket. None, if there is room and the pool is open.
+    pub(super) blocked: VecDeque<Blocked<T>>,
+    pub(super) last_ticket: u64,
     pub(super) phase: Phase,
     pub(super) limit: usize,
     pub(super) cap: usize,
@@ -56,6 +64,8 @@ pub(super) struct State<T> {
     pub(super) waking: usize,
     /// Of those, workers that wait, in a task, for another task of this pool.
     pub(super) joining: usize,
+    /// Workers that said that they wait for work from elsewhere: not counted, not even against the cap.
+    pub(super) outside: usize,
     /// Indices of waiting workers, the last to come on top: it is the one with the warmest cache,
     /// and the surplus gathers at the bottom, where it times out.
     pub(super) parked: Vec<usize>,
@@ -68,6 +78,10 @@ impl<T> State<T> {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
             queue: VecDeque::new(),
+            max_queue: usize::MAX,
+            reserved: 0,
+            blocked: VecDeque::new(),
+            last_ticket: 0,
             phase: Phase::Open,
             limit: bounds.limit,
             cap: bounds.cap,
@@ -77,6 +91,7 @@ impl<T> State<T> {
             starting: 0,
             waking: 0,
             joining: 0,
+            outside: 0,
             parked: Vec::new(),
             seats: Vec::new(),
             free_indices: BinaryHeap::new(),
@@ -86,7 +101,7 @@ impl<T> State<T> {
 
     /// How many may be admitted: those that wait for others do not count against the limit.
     pub(super) fn ceiling(&self) -> usize {
-        self.limit.saturating_add(self.joining).min(self.cap)
+        self.limit.saturating_add(self.joining).min(self.cap).saturating_add(self.outside)
     }
 
     /// Promises one more worker to the queue if the limit allows it: a parked one if none is on
@@ -162,15 +177,19 @@ impl<T> State<T> {
 
     pub(super) fn vitals(&self, now_ns: u64) -> Snapshot {
         let tasks = self.ledger.counts();
+        // Whoever is blocked came after all that is queued.
+        let head = self.queue.front().map(|queued| queued.since_ns);
+        let head = head.or_else(|| self.blocked.front().map(|blocked| blocked.since_ns));
         Snapshot {
             limit: self.limit,
             cap: self.cap,
             workers_live: self.live,
             // `running` is at most `live`: a worker runs one task at a time.
             workers_busy: usize::try_from(tasks.running).unwrap_or(usize::MAX),
-            workers_joining: self.joining,
+            workers_joining: self.joining + self.outside,
             queue_length: self.queue.len(),
-            queue_head_age_ns: self.queue.front().map_or(0, |head| now_ns.saturating_sub(head.since_ns)),
+            queue_head_age_ns: head.map_or(0, |since_ns| now_ns.saturating_sub(since_ns)),
+            submitters_blocked: self.blocked.len(),
             tasks,
             beta_mean: self.ledger.beta_mean(),
             queued: None,
@@ -186,6 +205,10 @@ impl<T> State<T> {
             self.admitted + self.parked.len(),
             self.live,
             "a worker neither admitted nor parked"
+        );
+        debug_assert!(
+            self.blocked.is_empty() || self.phase != Phase::Open || !self.has_room(),
+            "a submitter waits although there is room"
         );
     }
 }

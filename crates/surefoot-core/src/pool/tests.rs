@@ -62,7 +62,7 @@ fn leave(pool: &Pool<u32>, worker: &mut Worker) -> Action {
 }
 
 fn finish(pool: &Pool<u32>) {
-    pool.finish(&Sample::default(), Outcome::Done, 0);
+    nothing(&pool.finish(&Sample::default(), Outcome::Done, 0));
 }
 
 /// Workers that ran one task each and parked in the order of their indices.
@@ -248,8 +248,8 @@ fn the_limit_stays_between_one_and_the_cap() {
 fn a_closed_pool_gives_tasks_back() {
     let pool = pool(1, 1, 1);
     nothing(&pool.close(Closed::Shutdown));
-    let Rejected { task, closed } = pool.submit(5, 0).expect_err("it is closed");
-    assert_eq!((task, closed), (5, Closed::Shutdown));
+    let Rejected { task, why } = pool.submit(5, 0).expect_err("it is closed");
+    assert_eq!((task, why), (5, Refused::Closed(Closed::Shutdown)));
     assert_eq!(pool.snapshot(0).tasks.submitted, 0);
 }
 

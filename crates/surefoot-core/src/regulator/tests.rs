@@ -18,6 +18,7 @@ fn readings(limit: usize, queue_length: usize, done: u64, cpu_ns: u64) -> Readin
             workers_joining: 0,
             queue_length,
             queue_head_age_ns: 0,
+            submitters_blocked: 0,
             tasks: Counts { done, ..Counts::default() },
             beta_mean: None,
             queued: None,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use loom::sync::{Condvar, Mutex};
 use loom::thread::JoinHandle;
 use surefoot_core::parker::{Parker, Wake};
-use surefoot_core::pool::{Action, Bounds, Closed, Next, Pool, Retire, Worker};
+use surefoot_core::pool::{Action, Block, Bounds, Closed, Next, Pool, Retire, Ticket, Worker};
 use surefoot_core::sample::{Outcome, Sample};
 use surefoot_core::sync::{lock, lock_std};
 
@@ -76,8 +76,17 @@ pub(crate) struct Crew {
 impl Crew {
     /// Makes the pool; the calling thread is the one that waits for tasks.
     pub(crate) fn new(bounds: Bounds, idle: Idle) -> Arc<Self> {
+        Self::of(Pool::new(bounds), idle)
+    }
+
+    /// The same with a bound on the tasks that wait.
+    pub(crate) fn bounded(bounds: Bounds, max_queue: usize) -> Arc<Self> {
+        Self::of(Pool::new(bounds).with_max_queue(max_queue), Idle::Waits)
+    }
+
+    fn of(pool: Pool<Task>, idle: Idle) -> Arc<Self> {
         Arc::new(Self {
-            pool: Pool::new(bounds),
+            pool,
             idle,
             runs: Default::default(),
             left: AtomicUsize::new(0),
@@ -99,6 +108,30 @@ impl Crew {
     pub(crate) fn submit(self: &Arc<Self>, task: Task) {
         let action = self.pool.submit(task, 0).expect("the pool is open");
         self.carry_out(action);
+    }
+
+    /// Gets in line if the queue is full; `None` if there was room, or the pool is closed.
+    pub(crate) fn get_in_line(self: &Arc<Self>, task: Task) -> Result<Option<Ticket>, Task> {
+        match self.pool.block(Some(task), 0) {
+            Ok(Block::Accepted(action)) => {
+                self.carry_out(action);
+                Ok(None)
+            }
+            Ok(Block::Waits(ticket)) => Ok(Some(ticket)),
+            Err(rejected) => Err(rejected.task.expect("a task comes back whole")),
+        }
+    }
+
+    /// Waits for room; whether the task was accepted.
+    pub(crate) fn submit_patiently(self: &Arc<Self>, task: Task) -> bool {
+        match self.get_in_line(task) {
+            Ok(None) => true,
+            Ok(Some(ticket)) => {
+                assert_eq!(ticket.parker().wait(None), Wake::Granted);
+                self.pool.unblock(&ticket).is_ok()
+            }
+            Err(_) => false,
+        }
     }
 
     pub(crate) fn submit_pair(self: &Arc<Self>, ids: [usize; 2]) {
@@ -187,7 +220,8 @@ impl Crew {
             }
         }
         self.runs[task.id()].fetch_add(1, Ordering::SeqCst);
-        self.pool.finish(&Sample::default(), Outcome::Done, 0);
+        let action = self.pool.finish(&Sample::default(), Outcome::Done, 0);
+        self.carry_out(action);
         if self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.done.grant();
         }

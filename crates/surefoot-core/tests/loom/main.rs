@@ -30,6 +30,7 @@
 //! | a grant without its flag; without its unpark | all |
 #![cfg(surefoot_loom)]
 
+mod blocked;
 mod crew;
 
 use std::sync::Arc;

@@ -30,6 +30,11 @@ pub(crate) fn process_cpu_ns() -> Option<u64> {
     None
 }
 
+/// The machine's monotonic clock, the same for all processes; `None` where there is no such clock.
+pub(crate) fn monotonic_ns() -> Option<u64> {
+    read(libc::CLOCK_MONOTONIC)
+}
+
 /// The grain of [`own_cpu_ns`].
 #[cfg(unix)]
 pub(crate) fn own_cpu_resolution_ns() -> Option<u64> {

@@ -38,6 +38,16 @@ impl WorkerMeter {
         Totals { cpu_ns, runqueue_ns, is_runqueue_sampled: is_counted && self.runqueue.is_sampled }
     }
 
+    /// Reads the run-queue delay over these threads and all that were read before, each from when it
+    /// was read first; and whether of some of them only. For threads that had a life before.
+    pub(crate) fn read_runqueue(&mut self, thread_ids: &[u64]) -> (Option<u64>, bool) {
+        if !schedstat::is_counted() {
+            return (None, false);
+        }
+        let runqueue_ns = self.runqueue.read(thread_ids, &[]);
+        (Some(runqueue_ns), self.runqueue.is_sampled)
+    }
+
     /// Closes the files: nobody will read for some time. What the threads wait until the next
     /// reading does not count.
     pub(crate) fn rest(&mut self) {

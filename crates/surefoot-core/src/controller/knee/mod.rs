@@ -24,7 +24,7 @@ mod trial;
 pub use constants::{Constants, INTERVAL_NS};
 
 use super::Controller;
-use crate::decision::Decision;
+use crate::decision::{Decision, Rule};
 use crate::gil::GilReading;
 use crate::look::Look;
 use crate::window::{Looks, Window};
@@ -168,12 +168,12 @@ impl Knee {
         self.changed_windows = 0;
     }
 
-    fn go(&mut self, window: &Window, limit: usize, reason: &'static str) -> Decision {
+    fn go(&mut self, window: &Window, limit: usize, (rule, reason): (Rule, &'static str)) -> Decision {
         self.changed(limit);
         if limit != window.limit {
             self.gate = Gate::default();
         }
-        Decision::hold(limit, reason)
+        Decision::hold(limit, reason).by(rule)
     }
 
     /// Begins or goes on with a trial of the change from `from`.
@@ -281,11 +281,13 @@ impl Knee {
                 let limit = trial.from.clamp(window.min_workers, window.cap);
                 if matches!(trial.kind, Kind::Rise | Kind::Reach) {
                     self.plateau = Some(Bound { limit, until_ns });
-                    Some(self.go(window, limit, "plateau: more workers brought no more throughput"))
+                    let reason = "plateau: more workers brought no more throughput";
+                    Some(self.go(window, limit, (Rule::Plateau, reason)))
                 } else {
                     self.floor = Some(Bound { limit, until_ns });
                     self.least_wall_ns = None;
-                    Some(self.go(window, limit, "fewer workers cost throughput: taken back"))
+                    let reason = "fewer workers cost throughput: taken back";
+                    Some(self.go(window, limit, (Rule::Trial, reason)))
                 }
             }
         }
@@ -313,7 +315,8 @@ impl Controller for Knee {
         }
         let (lowest, cap) = (window.min_workers.min(window.cap), window.cap);
         if window.limit < lowest || window.limit > cap {
-            return self.go(window, window.limit.clamp(lowest, cap), "held between min_workers and the cap");
+            let reason = "held between min_workers and the cap";
+            return self.go(window, window.limit.clamp(lowest, cap), (Rule::Bounds, reason));
         }
         let window = &self.believable(window);
         self.observe(window);
@@ -386,7 +389,7 @@ impl Controller for Knee {
             self.floor = Some(Bound { limit: from.min(look.cap), until_ns });
         }
         self.changed(limit);
-        Some(Decision::hold(limit, "tasks wait and nobody is runnable"))
+        Some(Decision::hold(limit, "tasks wait and nobody is runnable").by(Rule::Blocked))
     }
 
     fn next_look_ns(&self, look: &Look) -> Option<u64> {

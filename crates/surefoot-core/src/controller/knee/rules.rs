@@ -3,7 +3,7 @@
 use super::evidence::{Bottleneck, Estimate};
 use super::trial::Kind;
 use super::{Bound, Knee};
-use crate::decision::{Decision, Veto};
+use crate::decision::{Decision, Rule, Veto};
 use crate::window::Window;
 
 impl Knee {
@@ -45,9 +45,9 @@ impl Knee {
         self.fallen_from = Some(window.limit);
         self.is_settled = true;
         let reason = match seen.bottleneck {
-            Bottleneck::Gil => "workers queue for the GIL: down to the knee",
-            Bottleneck::Cores => "workers queue for the cores: down to the knee",
-            Bottleneck::Quota => "the CPU quota is used up: down to the knee",
+            Bottleneck::Gil => (Rule::Gil, "workers queue for the GIL: down to the knee"),
+            Bottleneck::Cores => (Rule::Cpu, "workers queue for the cores: down to the knee"),
+            Bottleneck::Quota => (Rule::Quota, "the CPU quota is used up: down to the knee"),
         };
         Some(self.go(window, target, reason))
     }
@@ -105,7 +105,7 @@ impl Knee {
             window.limit,
             seen.utilisation,
         );
-        Some(self.go(window, want, reason))
+        Some(self.go(window, want, (Rule::Room, reason)))
     }
 
     /// Suspects a bottleneck out of sight: tasks take longer than they did with fewer workers, and not
@@ -143,7 +143,8 @@ impl Knee {
         }
         self.try_out(Kind::Probe, window.limit, seen.pressure);
         self.trial?;
-        Some(self.go(window, target, "tasks take longer than with fewer workers: trying fewer"))
+        let reason = "tasks take longer than with fewer workers: trying fewer";
+        Some(self.go(window, target, (Rule::Trial, reason)))
     }
 }
 
@@ -168,5 +169,5 @@ fn used_up(bottleneck: Bottleneck) -> (Veto, &'static str) {
 
 /// Leaves the limit where it is although tasks wait.
 fn veto(window: &Window, (veto, reason): (Veto, &'static str)) -> Decision {
-    Decision { limit: window.limit, reason, veto: Some(veto) }
+    Decision::refuse(window.limit, veto, reason)
 }

@@ -150,7 +150,8 @@ impl Plant<'_> {
             ..Sample::default()
         };
         let task = ended.task;
-        self.pool.finish(&sample, Outcome::Done, now_ns);
+        let action = self.pool.finish(&sample, Outcome::Done, now_ns);
+        debug_assert!(matches!(action, Action::None), "no submitter of the plant's is blocked");
         // Who comes on their own measure from their arrival.
         let response_ns = match self.setup.arrival {
             Arrival::Poisson(_) | Arrival::Bursts { .. } => sample.queued_ns + wall_ns,

@@ -31,6 +31,11 @@ pub(super) fn read() -> GilReading {
     GilReading::Unknown
 }
 
+/// Nobody is known to hold it.
+pub(super) fn holder() -> Option<u64> {
+    None
+}
+
 /// Says that there is no sensor; on a free-threaded build none may be needed.
 pub(super) fn find(py: Python<'_>) -> Result<String, Failure> {
     let ask = || py.import("sys")?.getattr("_is_gil_enabled")?.call0()?.extract::<bool>();

@@ -76,6 +76,20 @@ pub(crate) fn read() -> GilReading {
     }
 }
 
+/// The interpreter's address for the thread that holds the lock now, as [`thread_holder_id`] tells a
+/// thread its own; `None` if nobody does, or where that cannot be seen.
+pub(crate) fn holder() -> Option<u64> {
+    // Acquire: as in `read`.
+    if METHOD.load(Ordering::Acquire) == PROBE { probe::holder() } else { None }
+}
+
+/// What [`holder`] says while the calling thread holds the lock.
+#[inline]
+pub(crate) fn thread_holder_id(_py: Python<'_>) -> u64 {
+    // SAFETY: attached, by `_py`, so there is a current thread state.
+    unsafe { pyo3::ffi::PyThreadState_Get() as u64 }
+}
+
 /// Finds out how to read, if that is not known yet. Cheap when it is: to be called whenever a pool
 /// is made. The caller is attached, and stays so.
 pub(crate) fn start(py: Python<'_>) {

@@ -76,6 +76,17 @@ pub(super) fn read() -> GilReading {
     })
 }
 
+/// The interpreter's address for the thread that holds the lock now. To be called only after [`find`]
+/// succeeded.
+pub(super) fn holder() -> Option<u64> {
+    let place = place();
+    let switches = place.switch_number();
+    let holder = place.last_holder();
+    // The holder is written just after the lock is taken, and the count after that.
+    let is_steady = place.is_enabled() && place.locked() == 1 && place.switch_number() == switches;
+    (is_steady && holder != 0).then_some(holder)
+}
+
 #[inline]
 fn waiters(place: Place, offset: usize) -> Option<u32> {
     (offset != NONE).then(|| place.condition_word(offset) >> 3)

@@ -52,6 +52,12 @@ impl Place {
         word(self.interval + LOCKED)
     }
 
+    /// The interpreter's address for the thread that has it, or had it last.
+    #[inline]
+    pub(super) fn last_holder(self) -> u64 {
+        double_word(self.interval + LAST_HOLDER)
+    }
+
     #[inline]
     pub(super) fn switch_number(self) -> u64 {
         double_word(self.interval + SWITCH_NUMBER)

@@ -1,0 +1,108 @@
+"""The worker threads of anyio under observation: ``anyio.to_thread.run_sync`` on its asyncio backend.
+
+anyio may be imported before or after a profile begins; it is never imported by us.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any, Protocol
+
+_BACKEND = "anyio._backends._asyncio"
+
+
+class Observer(Protocol):
+    """What wants to know of calls."""
+
+    def submitted_to_anyio(self, function: Callable[..., Any], tokens: float) -> Callable[..., Any]:
+        """Return what to call in place of ``function``."""
+
+
+_observers: tuple[Observer, ...] = ()
+_lock = threading.Lock()
+_patched: tuple[Any, Any, Any] | None = None
+
+
+def add(observer: Observer) -> None:
+    """Tell an observer of all calls in anyio's worker threads from now on."""
+    global _observers
+    with _lock:
+        _observers = (*_observers, observer)
+        module = sys.modules.get(_BACKEND)
+        if module is not None:
+            _patch(module)
+        elif _finder not in sys.meta_path:
+            sys.meta_path.insert(0, _finder)
+
+
+def remove(observer: Observer) -> None:
+    """Tell it no more; the last one that leaves leaves anyio as it was."""
+    global _observers, _patched
+    with _lock:
+        _observers = tuple(each for each in _observers if each is not observer)
+        if _observers:
+            return
+        if _finder in sys.meta_path:
+            sys.meta_path.remove(_finder)
+        if _patched is not None:
+            backend, before, ours = _patched
+            if backend.__dict__.get("run_sync_in_worker_thread") is ours:
+                backend.run_sync_in_worker_thread = before
+            _patched = None
+
+
+def _patch(module: ModuleType) -> None:
+    global _patched
+    backend = getattr(module, "AsyncIOBackend", None)
+    before = None if backend is None else backend.__dict__.get("run_sync_in_worker_thread")
+    if backend is None or _patched is not None or not isinstance(before, classmethod):
+        return
+    standard = before.__func__
+
+    @functools.wraps(standard)
+    async def run_sync_in_worker_thread(
+        cls: Any, func: Any, args: Any, abandon_on_cancel: bool = False, limiter: Any = None
+    ) -> Any:
+        observers = _observers
+        if observers:
+            tokens = (limiter or cls.current_default_thread_limiter()).total_tokens
+            for observer in observers:
+                func = observer.submitted_to_anyio(func, tokens)
+        return await standard(cls, func, args, abandon_on_cancel=abandon_on_cancel, limiter=limiter)
+
+    ours = classmethod(run_sync_in_worker_thread)
+    backend.run_sync_in_worker_thread = ours
+    _patched = (backend, before, ours)
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Sees anyio's backend being imported, and patches it when it has been."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != _BACKEND:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.loader is not None:
+            loader = spec.loader
+            execute = loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                execute(module)
+                with _lock:
+                    if _observers:
+                        _patch(module)
+
+            loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+_finder = _Finder()
