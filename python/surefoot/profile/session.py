@@ -235,7 +235,7 @@ class Session:
             ):
                 return
             number = self._observation.add_own_pool(pool)
-            name = self._unique(executor._thread_name_prefix)  # type: ignore[attr-defined]
+            name = self._unique(str(getattr(executor, "_thread_name_prefix", "")))
             known = self._known[number] = _Known(number, name, "surefoot", "", pool.cap)
             known.pool, known.before = pool, PoolStats.of(pool.stats())
 
