@@ -11,8 +11,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from statistics import median
 
 import surefoot
@@ -29,42 +30,54 @@ def nothing() -> None:
     pass
 
 
-def rate(task: Task, seconds: float) -> float:
-    """Tasks a second, kept in rounds of a thousand until the time is over."""
+@dataclass(frozen=True)
+class Turned:
+    """One turn: tasks a second, and CPU time of the whole process for each, which bears a crowded machine."""
+
+    rate: float
+    cpu_ns: float
+
+
+def turned(task: Task, seconds: float) -> Turned:
+    """Run rounds of a thousand tasks until the time is over."""
     done = 0
     with ThreadPoolExecutor(WORKERS) as pool:
         wait([pool.submit(task) for _ in range(WORKERS)])
-        began_s = time.perf_counter()
+        began_s, began_cpu_ns = time.perf_counter(), time.process_time_ns()
         while time.perf_counter() - began_s < seconds:
             wait([pool.submit(task) for _ in range(1000)])
             done += 1000
-        return done / (time.perf_counter() - began_s)
+        passed_s = time.perf_counter() - began_s
+        return Turned(done / passed_s, (time.process_time_ns() - began_cpu_ns) / done)
 
 
-def observed_rate(task: Task, seconds: float) -> float:
+def observed(task: Task, seconds: float) -> Turned:
     with surefoot.profile():
-        return rate(task, seconds)
+        return turned(task, seconds)
 
 
 def ratio(name: str, task: Task, rounds: int, seconds: float) -> float:
-    rates: dict[str, list[float]] = {"plain": [], "observed": []}
+    taken: dict[str, list[Turned]] = {"plain": [], "observed": []}
     for turn in turns(["plain", "observed"], rounds):
-        measure = rate if turn.pool == "plain" else observed_rate
-        rates[turn.pool].append(measure(task, seconds))
-    ratios = [observed / plain for observed, plain in zip(rates["observed"], rates["plain"], strict=True)]
-
-    def middle(drawn: Sequence[int]) -> float:
-        return median(ratios[number] for number in drawn)
-
-    interval = bootstrap(rounds, middle)
-    shown = "" if interval is None else f" [{interval.low:.3f}, {interval.high:.3f}]"
-    medians = {pool: median(values) for pool, values in rates.items()}
-    each_ns = 1e9 / medians["observed"] - 1e9 / medians["plain"]
+        measure = turned if turn.pool == "plain" else observed
+        taken[turn.pool].append(measure(task, seconds))
+    pairs = list(zip(taken["observed"], taken["plain"], strict=True))
+    ratios = [ours.rate / plain.rate for ours, plain in pairs]
+    cpu_ratios = [ours.cpu_ns / plain.cpu_ns for ours, plain in pairs]
+    rates = {pool: median(each.rate for each in values) for pool, values in taken.items()}
+    costs = {pool: median(each.cpu_ns for each in values) for pool, values in taken.items()}
     print(
-        f"{name:8} {medians['plain']:>10,.0f}/s plain {medians['observed']:>10,.0f}/s observed   "
-        f"ratio {median(ratios):.3f}{shown}   {each_ns:,.0f} ns a task"
+        f"{name:8} tasks/s: {rates['plain']:,.0f} plain, {rates['observed']:,.0f} observed, "
+        f"ratio {_shown(ratios)}; CPU ns a task: {costs['plain']:,.0f}, {costs['observed']:,.0f}, "
+        f"ratio {_shown(cpu_ratios)}"
     )
     return median(ratios)
+
+
+def _shown(ratios: list[float]) -> str:
+    interval = bootstrap(len(ratios), lambda drawn: median(ratios[number] for number in drawn))
+    shown = "" if interval is None else f" [{interval.low:.3f}, {interval.high:.3f}]"
+    return f"{median(ratios):.3f}{shown}"
 
 
 def main() -> int:

@@ -48,7 +48,7 @@ def test_commands():
     assert commands == set(re.findall(r"^## `surefoot ([a-z]+)`$", PAGE.read_text("utf-8"), re.M))
 
 
-@pytest.mark.parametrize("command", ["cliff", "simulate", "doctor", "run", "profile"])
+@pytest.mark.parametrize("command", ["cliff", "simulate", "doctor", "run", "profile", "top"])
 def test_options(command):
     rows = "".join(line for line in section(command).splitlines(keepends=True) if line.startswith("| `-"))
     described = set(OPTION.findall("".join(re.findall(r"^\| (.*?) \|", rows, re.M))))

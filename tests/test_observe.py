@@ -262,6 +262,7 @@ def test_pools_of_ours_are_read_and_not_wrapped(session):
     slept = functions(session)["sleep"]
     assert slept.calls == 40
     assert slept.wall.p50_ns > 1e6
+    session.stop()
     assert any(point.limit is not None for point in session.profile().timeline)
 
 

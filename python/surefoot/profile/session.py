@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import os
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures.thread import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -75,7 +74,6 @@ class Session:
         self._kept: dict[str, Any] | None = None
         self._library_threads: dict[str, int] = {}
         self._started_at = datetime.datetime.now(datetime.timezone.utc)
-        self._began_s = 0.0
         self._process_id = os.getpid()
 
     @property
@@ -96,7 +94,6 @@ class Session:
             if self._observation is not None or self._kept is not None:
                 return self
             self._started_at = datetime.datetime.now(datetime.timezone.utc)
-            self._began_s = time.monotonic()
             from surefoot import executor
 
             # Of pools that were replaced by the standard one there is nothing to read.
@@ -198,7 +195,7 @@ class Session:
 
     def _add(self, name: str, kind: str, place: str, cap: int | None) -> int:
         assert self._observation is not None
-        if len(self._known) >= MOST_POOLS:
+        if sum(known.kind != "surefoot" for known in self._known.values()) >= MOST_POOLS:
             others = [known for known in self._known.values() if known.name == "(others)"]
             if others:
                 return others[0].number
@@ -231,11 +228,11 @@ class Session:
                 return
             if (
                 any(known.pool is pool for known in self._known.values())
-                or len(self._known) >= 2 * MOST_POOLS
+                or len(self._known) >= 4 * MOST_POOLS
             ):
                 return
             number = self._observation.add_own_pool(pool)
-            name = self._unique(executor._thread_name_prefix)  # type: ignore[attr-defined]
+            name = self._unique(str(executor._thread_name_prefix))
             known = self._known[number] = _Known(number, name, "surefoot", "", pool.cap)
             known.pool, known.before = pool, PoolStats.of(pool.stats())
 
@@ -287,7 +284,7 @@ class Session:
             functions=tuple(shown),
             pools=pools,
             timeline=measured.timeline,
-            decisions=self._decisions(),
+            decisions=self._decisions(fields["began_s"]),
             limited_by=limited_by(measured),
             advice=advice(measured),
             warnings=warnings(measured),
@@ -358,8 +355,7 @@ class Session:
         pools = [known for known in self._known.values() if known.after is not None]
         return sum(each.cpu_s or 0.0 for known in pools for each in _own_functions(known, None, 0.0))
 
-    def _decisions(self) -> tuple[LimitDecision, ...]:
-        began_s = self._began_s
+    def _decisions(self, began_s: float) -> tuple[LimitDecision, ...]:
         decisions = [
             LimitDecision(
                 at_s=each["at_s"] - began_s,

@@ -15,7 +15,7 @@ use crate::top::history::{Course, Interval};
 pub(super) const HEIGHT: u16 = 8;
 
 /// Columns left and right of a course.
-const LABEL: u16 = 10;
+const LABEL: u16 = 11;
 const NUMBERS: u16 = 21;
 
 pub(super) fn draw(course: &Course, theme: Theme, area: Rect, buffer: &mut Buffer) {

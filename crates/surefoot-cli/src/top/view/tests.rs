@@ -150,7 +150,8 @@ fn a_small_terminal_shows_everything_that_matters() {
     has("  mail");
     has("# cpu 60 %   = run queue 0 %   % gil 30 %   . io 10 %   +-0, sampled");
     has("600 done   oldest queued 5.0 ms   queued p50 18 us");
-    has("6 veto gil       tasks wait, but they fight for the interpreter (8 times");
+    has("6 veto gil       tasks wait, but they fight for the interpreter");
+    has("(8 times in 6.0 s)");
     has("6 -> 12          tasks wait and nobody is runnable");
     has(" q quit");
     has("every 0.5 s");
