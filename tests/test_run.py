@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -466,6 +467,22 @@ def test_report_as_html(program, tmp_path):
     assert text.startswith("<!DOCTYPE html>")
     assert "__main__.work" in text
     assert "ThreadPoolExecutor-0" in text
+
+
+def test_report_tells_what_was_decided(program, tmp_path):
+    code = """
+        import time
+        from concurrent.futures import ThreadPoolExecutor
+        with ThreadPoolExecutor(64) as pool:
+            print(sum(pool.map(lambda n: time.sleep(0.02) or n, range(600))))
+    """
+    same([program(code)], tmp_path, "--report=out.json")
+    profile = Profile.of_json((tmp_path / "out.json").read_text("utf-8"))
+    made = [each for each in profile.decisions if each.veto is None]
+    # It is all waiting: the limit rises from where the standard pool would be.
+    assert made[0].to_limit > made[0].from_limit
+    assert all(0 <= each.at_s <= profile.duration_s and each.reason for each in profile.decisions)
+    assert all(after.from_limit == before.to_limit for before, after in itertools.pairwise(made))
 
 
 def test_a_report_that_cannot_be_written_changes_no_exit_code(program, tmp_path):

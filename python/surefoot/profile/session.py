@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import os
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures.thread import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -75,7 +74,6 @@ class Session:
         self._kept: dict[str, Any] | None = None
         self._library_threads: dict[str, int] = {}
         self._started_at = datetime.datetime.now(datetime.timezone.utc)
-        self._began_s = 0.0
         self._process_id = os.getpid()
 
     @property
@@ -96,7 +94,6 @@ class Session:
             if self._observation is not None or self._kept is not None:
                 return self
             self._started_at = datetime.datetime.now(datetime.timezone.utc)
-            self._began_s = time.monotonic()
             from surefoot import executor
 
             # Of pools that were replaced by the standard one there is nothing to read.
@@ -287,7 +284,7 @@ class Session:
             functions=tuple(shown),
             pools=pools,
             timeline=measured.timeline,
-            decisions=self._decisions(),
+            decisions=self._decisions(fields["began_s"]),
             limited_by=limited_by(measured),
             advice=advice(measured),
             warnings=warnings(measured),
@@ -358,8 +355,7 @@ class Session:
         pools = [known for known in self._known.values() if known.after is not None]
         return sum(each.cpu_s or 0.0 for known in pools for each in _own_functions(known, None, 0.0))
 
-    def _decisions(self) -> tuple[LimitDecision, ...]:
-        began_s = self._began_s
+    def _decisions(self, began_s: float) -> tuple[LimitDecision, ...]:
         decisions = [
             LimitDecision(
                 at_s=each["at_s"] - began_s,

@@ -18,6 +18,8 @@ pub(super) fn read<'py>(py: Python<'py>, observed: &Observed) -> PyResult<Bound<
     let Some(taken) = take(observed) else { return Ok(fields) };
     let duration_ns = now_ns.saturating_sub(observed.began_ns);
     fields.set_item("duration_s", duration_ns as f64 / 1e9)?;
+    // On the clock of the pools' decisions.
+    fields.set_item("began_s", observed.began_ns as f64 / 1e9)?;
     let cpu_ns =
         clocks::process_cpu_ns().zip(observed.began_cpu_ns).map(|(now, began)| now.saturating_sub(began));
     fields.set_item("process_cpu_s", cpu_ns.map(|ns| ns as f64 / 1e9))?;
