@@ -418,3 +418,9 @@ def test_initializer_attributes(kind, pools):
 def test_counter_names_pools(kind):
     first, second = kind.cls._counter(), kind.cls._counter()
     assert second == first + 1
+
+
+@pytest.mark.parametrize("prefix", ["\ud800", 7, ("a", "b")], ids=["surrogate", "number", "tuple"])
+def test_any_object_is_a_thread_name_prefix(kind, prefix):
+    with kind.cls(1, prefix, **kind.options) as pool:
+        assert pool.submit(abs, -1).result(HANG_S) == 1

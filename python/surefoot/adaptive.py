@@ -166,7 +166,8 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
         idle_timeout_s = options.idle_timeout_s
         self.__maker = ThreadMaker(prefix)
         self.__pool = _core.Pool(
-            name=prefix,
+            # The standard class takes any object, and text that cannot be encoded.
+            name=str(prefix).encode(errors="replace").decode(),
             maker=self.__maker,
             executor=weakref.ref(self),
             initializer=None if initializer is None else (initializer, self._initargs),
