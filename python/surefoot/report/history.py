@@ -102,5 +102,5 @@ def _some(items: Sequence[Markup], shown: int, what: str, around: str) -> Markup
     rest = items[shown:]
     if not rest:
         return first
-    more = element("details", element("summary", f"{len(rest)} more {what}"), element(around, *rest))
+    more = element("details", element("summary", f"{len(rest)} more: {what}"), element(around, *rest))
     return element("div", first, more)
