@@ -247,18 +247,26 @@ def test_the_exit_waits_for_what_a_timeout_left(ours):
 def test_ctrl_c_ends_a_shutdown(ours, timeout):
     code = """
     import os, signal, threading
-    gate = threading.Event()
+    gate, interrupted, told = threading.Event(), threading.Event(), []
+    def handler(*_):
+        if not told:
+            told.append(True)
+            raise KeyboardInterrupt
+    signal.signal(signal.SIGINT, handler)
     pool = Pool(1)
     pool.submit(gate.wait, 90)
     def interrupt():
         while not pool._shutdown:
             pass
-        os.kill(os.getpid(), signal.SIGINT)
+        # More than once: Thread.join() does not see a signal that comes just before it sleeps.
+        while not interrupted.wait(0.05):
+            os.kill(os.getpid(), signal.SIGINT)
     threading.Thread(target=interrupt).start()
     try:
         print(pool.shutdown(timeout=TIMEOUT))
     except KeyboardInterrupt:
         print("interrupted")
+    interrupted.set()
     gate.set()
     print(pool.shutdown(timeout=60))
     """

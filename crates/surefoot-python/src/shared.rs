@@ -161,6 +161,7 @@ impl Shared {
     }
 
     /// The same, however many tasks wait.
+    #[cold]
     pub(crate) fn submit_anyway(
         self: &Arc<Self>,
         py: Python<'_>,
@@ -172,6 +173,7 @@ impl Shared {
     }
 
     /// The same, in the place that was reserved for it.
+    #[cold]
     pub(crate) fn submit_reserved(
         self: &Arc<Self>,
         py: Python<'_>,
@@ -253,8 +255,16 @@ impl Shared {
         FutureCore::with_task(py, standard, task, self.id)
     }
 
-    /// Does what the pool asked for.
+    /// Does what the pool asked for, most often nothing.
+    #[inline]
     pub(crate) fn carry_out(self: &Arc<Self>, py: Python<'_>, action: Action) {
+        if !matches!(action, Action::None) {
+            self.carry_out_some(py, action);
+        }
+    }
+
+    #[inline(never)]
+    fn carry_out_some(self: &Arc<Self>, py: Python<'_>, action: Action) {
         match action {
             Action::None => {}
             Action::Grant(parker) => parker.grant(),
