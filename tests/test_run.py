@@ -373,6 +373,33 @@ def test_what_imported_the_class_before(tmp_path):
     assert ours(code, tmp_path, env={"PYTHONPATH": str(tmp_path)}) == "True True\n"
 
 
+@pytest.mark.parametrize("before", ["import asyncio", ""], ids=["asyncio first", "surefoot first"])
+def test_a_program_that_installs_has_its_way(tmp_path, before):
+    code = """
+    import surefoot
+    with surefoot.install(max_workers=3) as own:
+        import asyncio
+        asyncio.run(asyncio.to_thread(pow, 2, 3))
+        print(own.stats().tasks_done, own.stats().cap, own.is_active)
+    print(own.is_active)
+    """
+    assert ours(before + code.replace("\n    ", "\n"), tmp_path) == "1 3 True\nFalse\n"
+
+
+def test_asyncio_is_not_loaded_for_those_who_do_without(tmp_path):
+    code = "import sys, concurrent.futures; print('asyncio' in sys.modules)"
+    assert ours(code, tmp_path) == "False\n"
+    code = """
+    import asyncio, surefoot
+    async def main():
+        await asyncio.to_thread(pow, 2, 3)
+        return surefoot.install().stats().tasks_done
+    print(asyncio.run(main()))
+    """
+    assert ours(code, tmp_path) == "1\n"
+    assert ours(code, tmp_path, "--no-install") == "0\n"
+
+
 def test_max_workers(tmp_path):
     code = """
     from concurrent.futures import ThreadPoolExecutor

@@ -151,7 +151,7 @@ def main(words: list[str]) -> int:
 def _prepare(wanted: Wanted) -> None:
     from surefoot import executor
 
-    if executor._reason is not None:
+    if not executor.is_native:
         print(f"surefoot: {executor._reason}: the program runs as it is", file=sys.stderr)
         return
     if wanted.report is not None:
@@ -165,13 +165,6 @@ def _prepare(wanted: Wanted) -> None:
 
         replace(wanted.options, wanted.max_workers)
         if wanted.installs:
-            _install(wanted.options)
+            from surefoot.launch.budget import install_with_asyncio
 
-
-def _install(options: dict[str, Any]) -> None:
-    import surefoot
-
-    install = getattr(surefoot, "install", None)
-    if install is not None:
-        # The names of asyncio's own threads: programs print them.
-        install(thread_name_prefix="asyncio", **options)
+            install_with_asyncio(wanted.options)
