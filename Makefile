@@ -21,7 +21,8 @@ demo: build ## run a real edge pipeline: sequential, naive, best static size, an
 	@$(BIN)/python -m pip install --quiet 'matplotlib>=3.8' || echo 'no matplotlib: the demo shows its figure as text'
 	$(BIN)/python -m surefoot.demo
 
-test: lint rust-test model python-test matrix ## everything that must hold, on every interpreter found
+test: lint rust-test model ## everything that must hold, on every interpreter found
+	@$(MAKE) -j2 --output-sync=line python-test matrix   # the tests mostly wait
 
 lint: build $(STAMPS)/lint-tools ## rustfmt, clippy, ruff, mypy, stubtest
 	cargo fmt --all --check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -17,6 +18,10 @@ import kinds
 from patience import HANG_S, await_event
 
 faulthandler.enable()
+
+# A shell's background jobs ignore Ctrl-C, and programs that the tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config):
