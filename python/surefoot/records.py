@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
@@ -167,6 +166,8 @@ class PoolStats:
         )
 
     def _repr_html_(self) -> str:
+        import html
+
         rows = "".join(
             f"<tr><th style='text-align:left'>{each.name}</th>"
             f"<td>{html.escape(_shown(getattr(self, each.name)))}</td></tr>"

@@ -6,14 +6,12 @@ anyio may be imported before or after a profile begins; it is never imported by 
 from __future__ import annotations
 
 import functools
-import importlib.abc
-import importlib.machinery
-import importlib.util
-import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Protocol
+
+from surefoot.adapters.on_import import OnImport
 
 _BACKEND = "anyio._backends._asyncio"
 
@@ -28,34 +26,47 @@ class Observer(Protocol):
 _observers: tuple[Observer, ...] = ()
 _lock = threading.Lock()
 _patched: tuple[Any, Any, Any] | None = None
+_listener: OnImport | None = None
 
 
 def add(observer: Observer) -> None:
     """Tell an observer of all calls in anyio's worker threads from now on."""
-    global _observers
+    global _observers, _listener
     with _lock:
         _observers = (*_observers, observer)
-        module = sys.modules.get(_BACKEND)
-        if module is not None:
-            _patch(module)
-        elif _finder not in sys.meta_path:
-            sys.meta_path.insert(0, _finder)
+        if _listener is not None:
+            return
+    # Without the lock: this may wait for a thread that imports anyio, and will want it.
+    listener = OnImport({_BACKEND: _imported})
+    with _lock:
+        is_wanted = bool(_observers) and _listener is None
+        if is_wanted:
+            _listener = listener
+    if not is_wanted:
+        listener.stop()
 
 
 def remove(observer: Observer) -> None:
     """Tell it no more; the last one that leaves leaves anyio as it was."""
-    global _observers, _patched
+    global _observers, _patched, _listener
     with _lock:
         _observers = tuple(each for each in _observers if each is not observer)
         if _observers:
             return
-        if _finder in sys.meta_path:
-            sys.meta_path.remove(_finder)
+        listener, _listener = _listener, None
         if _patched is not None:
             backend, before, ours = _patched
             if backend.__dict__.get("run_sync_in_worker_thread") is ours:
                 backend.run_sync_in_worker_thread = before
             _patched = None
+    if listener is not None:
+        listener.stop()
+
+
+def _imported(module: ModuleType) -> None:
+    with _lock:
+        if _observers:
+            _patch(module)
 
 
 def _patch(module: ModuleType) -> None:
@@ -80,29 +91,3 @@ def _patch(module: ModuleType) -> None:
     ours = classmethod(run_sync_in_worker_thread)
     backend.run_sync_in_worker_thread = ours
     _patched = (backend, before, ours)
-
-
-class _Finder(importlib.abc.MetaPathFinder):
-    """Sees anyio's backend being imported, and patches it when it has been."""
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != _BACKEND:
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
-        if spec is not None and spec.loader is not None:
-            loader = spec.loader
-            execute = loader.exec_module
-
-            def exec_module(module: ModuleType) -> None:
-                execute(module)
-                with _lock:
-                    if _observers:
-                        _patch(module)
-
-            loader.exec_module = exec_module  # type: ignore[method-assign]
-        return spec
-
-
-_finder = _Finder()
