@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 import warnings
 
@@ -95,8 +96,18 @@ def test_effective_n_jobs():
 
 
 def test_one_object_serves_many_calls():
+    before_s = sys.getswitchinterval()
+    # What a failed call leaves behind shows when threads take turns often.
+    sys.setswitchinterval(1e-5)
+    try:
+        _serve_many_calls()
+    finally:
+        sys.setswitchinterval(before_s)
+
+
+def _serve_many_calls():
     with Parallel(n_jobs=4) as parallel:
-        for _ in range(20):
+        for _ in range(200):
             assert parallel(delayed(square)(x) for x in range(10)) == [x * x for x in range(10)]
             with pytest.raises(KeyError):
                 parallel(delayed(fail_at)(x, 5) for x in range(10))

@@ -12,6 +12,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -33,6 +36,45 @@ def register(name: str = "surefoot", *, make_default: bool = False) -> None:
         make_default: Whether it serves where no backend is asked for.
     """
     register_parallel_backend(name, SurefootBackend, make_default=make_default)
+
+
+class _Callbacks:
+    """joblib's callbacks of one pool: none outlives its call.
+
+    A callback dispatches the next batch. One that is late by a moment, when the call has failed and the same
+    ``Parallel`` object serves the next, would dispatch into that. joblib's own pool of threads has one
+    thread for all callbacks, and ends it with the call; here each worker calls its own.
+    """
+
+    def __init__(self) -> None:
+        self._change = threading.Condition()
+        self._is_over = False
+        self._threads: list[int] = []
+
+    def guarded(self, callback: Callable[[Future[Any]], Any]) -> Callable[[Future[Any]], None]:
+        """Return what to call in place of ``callback``."""
+        own = threading.get_ident
+
+        def call(future: Future[Any]) -> None:
+            with self._change:
+                if self._is_over:
+                    return
+                self._threads.append(own())
+            try:
+                callback(future)
+            finally:
+                with self._change:
+                    self._threads.remove(own())
+                    self._change.notify_all()
+
+        return call
+
+    def end(self) -> None:
+        """Let no further callback begin, and wait for those that run in other threads."""
+        own = threading.get_ident()
+        with self._change:
+            self._is_over = True
+            self._change.wait_for(lambda: all(thread == own for thread in self._threads))
 
 
 class SurefootBackend(ParallelBackendBase):  # type: ignore[misc]
@@ -73,8 +115,12 @@ class SurefootBackend(ParallelBackendBase):  # type: ignore[misc]
             raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
         self.parallel = parallel
         self._cap = n_jobs if n_jobs is not None and n_jobs > 0 else None
-        self._executor = AdaptiveThreadPoolExecutor(self._cap, thread_name_prefix="joblib")
+        self._open()
         return effective
+
+    def _open(self) -> None:
+        self._executor = AdaptiveThreadPoolExecutor(self._cap, thread_name_prefix="joblib")
+        self._callbacks = _Callbacks()
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Future[Any]], Any] | None = None) -> Any:
         """Run a batch of calls."""
@@ -83,7 +129,7 @@ class SurefootBackend(ParallelBackendBase):  # type: ignore[misc]
             raise RuntimeError("the joblib backend was terminated")
         future = executor.submit(func)
         if callback is not None:
-            future.add_done_callback(callback)
+            future.add_done_callback(self._callbacks.guarded(callback))
         return future
 
     def retrieve_result_callback(self, out: Future[Any]) -> Any:
@@ -100,10 +146,23 @@ class SurefootBackend(ParallelBackendBase):  # type: ignore[misc]
     def abort_everything(self, ensure_ready: bool = True) -> None:
         """Drop the tasks that wait; those that run end by themselves."""
         if self._executor is not None:
+            self._callbacks.end()
+            self._forget_ready_batches()
             self._executor.shutdown(wait=False, cancel_futures=True)
             self._executor = None
         if ensure_ready:
-            self._executor = AdaptiveThreadPoolExecutor(self._cap, thread_name_prefix="joblib")
+            self._open()
+
+    def _forget_ready_batches(self) -> None:
+        """Empty the queue of batches that joblib has made, but not dispatched.
+
+        It does not do so itself (1.6.0), and the next call of the same ``Parallel`` object would run them.
+        """
+        ready = getattr(self.parallel, "_ready_batches", None)
+        if isinstance(ready, queue.Queue):
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    ready.get_nowait()
 
     def get_nested_backend(self) -> tuple[ParallelBackendBase, int | None]:
         """Return what nested calls use."""
