@@ -359,9 +359,9 @@ class Tmux:
 
     def status(self):
         """The exit code of the program; ``None`` while it runs."""
-        # The code comes a little after the end.
-        code = self._do("display-message", "-p", "#{pane_dead_status}").strip()
-        return int(code) if code else None
+        # tmux 3.3 now and then forgets what a pane ended with.
+        ended = self.note.with_suffix(".ended")
+        return int(ended.read_text(encoding="utf-8")) if ended.exists() else None
 
     def await_text(self, *texts):
         eventually(lambda: all(text in self.screen() for text in texts), f"{texts} on the screen")
@@ -380,7 +380,8 @@ def screen(tmp_path, folder):
         env = {"LC_ALL": "C.UTF-8", "SUREFOOT_RUNTIME_DIR": str(folder), **env}
         # The command after it notes whether the terminal was given back as it was.
         note = tmp_path / f"stty-{len(opened)}"
-        shell = ["sh", "-c", '"$@"; code=$?; stty -a >"$0"; exit $code', note]
+        script = '"$@"; code=$?; stty -a >"$0"; echo $code >"$0.new"; mv "$0.new" "$0.ended"'
+        shell = ["sh", "-c", script, note]
         opened.append(Tmux(tmp_path / f"tmux-{len(opened)}", *shell, *command, **env))
         opened[-1].note = note
         return opened[-1]
