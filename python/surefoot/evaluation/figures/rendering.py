@@ -1,0 +1,70 @@
+"""Figures as files, and as SVG to stand within a page."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from surefoot.evaluation.figures import style
+from surefoot.evaluation.figures.catalogue import CATALOGUE, Entry
+from surefoot.evaluation.choice import NoRecordsError
+from surefoot.evaluation.reading import Evaluation
+
+PNG_DPI = 220
+
+
+def svg(entry: Entry, evaluation: Evaluation) -> str:
+    """Return a figure as SVG.
+
+    Raises:
+        NoRecordsError: Its records are not there.
+        ModuleNotFoundError: matplotlib is not installed.
+    """
+    written = io.StringIO()
+    _save(entry, evaluation, [(written, "svg")])
+    return written.getvalue()
+
+
+def draw_all(
+    evaluation: Evaluation, folder: Path, only: Iterable[str] | None = None
+) -> tuple[list[Path], dict[str, str]]:
+    """Write figures as SVG and PNG; a file of an earlier run whose records are not there any more is removed.
+
+    Args:
+        evaluation: What they show.
+        folder: Where they go; made if need be.
+        only: Names of figures; all if not given.
+
+    Returns:
+        The files, and why a figure could not be drawn, by name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen = None if only is None else set(only)
+    files: list[Path] = []
+    left_out: dict[str, str] = {}
+    for entry in CATALOGUE:
+        if chosen is not None and entry.name not in chosen:
+            continue
+        paths = [folder / f"{entry.name}.{suffix}" for suffix in ("svg", "png")]
+        try:
+            _save(entry, evaluation, [(path, path.suffix[1:]) for path in paths])
+        except NoRecordsError as error:
+            left_out[entry.name] = str(error)
+            for path in paths:
+                path.unlink(missing_ok=True)
+            continue
+        files += paths
+    return files, left_out
+
+
+def _save(entry: Entry, evaluation: Evaluation, targets: Iterable[tuple[Any, str]]) -> None:
+    import matplotlib as mpl
+
+    with mpl.rc_context(style.RC):
+        figure = entry.draw(evaluation)
+        for target, kind in targets:
+            # Without a date, the same records give the same file.
+            metadata = {"Date": None} if kind == "svg" else {"Software": None}
+            figure.savefig(target, format=kind, dpi=PNG_DPI, metadata=metadata)
