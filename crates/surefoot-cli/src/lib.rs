@@ -5,9 +5,10 @@
 //! runs in child processes only.
 //!
 //! One module per sub-command ([`cliff`], [`doctor`], [`simulate`], [`top`]), and below them what they share: [`child`] runs one Python process,
-//! [`record`] is what a run leaves behind, [`statistics`] and [`curve`] reduce records, [`table`] shows them.
+//! [`record`] is what a run leaves behind, [`statistics`], [`bootstrap`] and [`curve`] reduce records, [`table`] shows them.
 
 mod args;
+pub mod bootstrap;
 mod child;
 mod cliff;
 mod clock;

@@ -24,6 +24,7 @@ mod sensors;
 mod shared;
 mod snapshot_file;
 mod standard;
+mod statistics;
 mod submit;
 mod task;
 mod work_queue;
@@ -58,6 +59,8 @@ mod _core {
     use super::snapshot_file::end_snapshot;
     #[pymodule_export]
     use super::standard::configure;
+    #[pymodule_export]
+    use super::statistics::{median_interval, ratio_interval};
     #[pymodule_export]
     use super::work_queue::{ExitBell, WorkItem, WorkQueue};
     #[pymodule_export]
