@@ -1,7 +1,7 @@
 """The paper's claims, judged by records: ``python -m bench.claims RECORDS... -o docs/claims.md``.
 
-The claims and their rules are in ``surefoot.evaluation.claims``. ``--compare A B`` says whether the verdicts of two
-evaluations agree; its exit code is 1 if they do not.
+The claims and their rules are in ``surefoot.evaluation.claims``. ``--compare A B`` says whether the verdicts
+of two evaluations agree; its exit code is 1 if they do not.
 """
 
 from __future__ import annotations
@@ -28,9 +28,15 @@ def compare(first: Path, second: Path) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Do as the command line says; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.claims", description=__doc__)
-    parser.add_argument("records", nargs="*", type=Path, metavar="RECORDS", help="files written by surefoot compare")
-    parser.add_argument("-o", "--out", type=Path, metavar="PAGE.md", help="the page [default: standard output]")
-    parser.add_argument("--compare", nargs=2, type=Path, metavar=("A", "B"), help="say whether verdicts agree")
+    parser.add_argument(
+        "records", nargs="*", type=Path, metavar="RECORDS", help="files written by surefoot compare"
+    )
+    parser.add_argument(
+        "-o", "--out", type=Path, metavar="PAGE.md", help="the page [default: standard output]"
+    )
+    parser.add_argument(
+        "--compare", nargs=2, type=Path, metavar=("A", "B"), help="say whether verdicts agree"
+    )
     given = parser.parse_args(argv)
     if bool(given.records) == bool(given.compare):
         parser.error("either RECORDS or --compare A B")

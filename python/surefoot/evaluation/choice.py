@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from surefoot.evaluation.reading import Evaluation
-from surefoot.evaluation.runs import Runs
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.reading import Evaluation
+    from surefoot.evaluation.runs import Runs
 
 
 class NoRecordsError(LookupError):

@@ -13,12 +13,15 @@ def main(words: list[str]) -> int:
     """Run ``surefoot report`` with these words.
 
     Returns:
-        0 if the page was written, 1 if records or page are not to be had, 2 for wrong words or without matplotlib.
+        0 if the page was written, 1 if records or page cannot be had, 2 for wrong words or no matplotlib.
     """
     parser = argparse.ArgumentParser(
-        prog="surefoot report", description="Show records of surefoot compare as one HTML page: figures, tables, claims."
+        prog="surefoot report",
+        description="Show records of surefoot compare as one HTML page: figures, tables, claims.",
     )
-    parser.add_argument("records", type=Path, nargs="+", metavar="RECORDS", help="files written by surefoot compare")
+    parser.add_argument(
+        "records", type=Path, nargs="+", metavar="RECORDS", help="files written by surefoot compare"
+    )
     parser.add_argument(
         "-o", "--out", type=Path, metavar="FILE", help="the page [default: as the first file, .html]"
     )
@@ -37,7 +40,8 @@ def main(words: list[str]) -> int:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
         print(
-            f"surefoot: the report's figures need matplotlib: {sys.executable} -m pip install 'surefoot[plot]'",
+            f"surefoot: the report's figures need matplotlib: {sys.executable} -m pip install "
+            "'surefoot[plot]'",
             file=sys.stderr,
         )
         return 2

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from surefoot.evaluation.estimate import Estimate
-from surefoot.evaluation.records import Run
 from surefoot.evaluation.runs import Runs
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.estimate import Estimate
+    from surefoot.evaluation.records import Run
 
 BEST = "static-best"
 
@@ -22,8 +24,8 @@ def setting(run: Run) -> tuple[Any, ...]:
 def best(runs: Runs) -> Runs:
     """Return the runs of the best static size.
 
-    Fresh runs of the size that a sweep found, where there are any; the best size of the sweep itself elsewhere,
-    which selection flatters a little.
+    Fresh runs of the size that a sweep found, where there are any; elsewhere the best size of the sweep
+    itself, which selection flatters a little.
     """
     fresh = runs.where(strategy=BEST)
     if fresh:
@@ -77,4 +79,3 @@ def standings(
 def contested(phase: str) -> bool:
     """Say whether a phase compares, and does not sweep."""
     return phase != "sweep"
-

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from surefoot.evaluation.estimate import Estimate
+if TYPE_CHECKING:
+    from surefoot.evaluation.estimate import Estimate
 
 KNEE_SHARE = 0.95
 """The share of the best throughput that makes a knee."""
@@ -55,8 +57,8 @@ class Curve:
 def curve(points: Sequence[Point]) -> Curve | None:
     """Return the shape of points that ascend in threads; ``None`` if no task was done.
 
-    A point that was cut short is never the best while there is another: the tasks that happened to end within a
-    short time may come from a handful of threads that kept the others out.
+    A point that was cut short is never the best while there is another: the tasks that happened to end within
+    a short time may come from a handful of threads that kept the others out.
     """
     done = [point for point in points if point.rate.value > 0]
     eligible = [point for point in done if not point.is_truncated] or done

@@ -44,7 +44,7 @@ def median(samples: Sequence[float]) -> Estimate | None:
 
 
 def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Estimate | None:
-    """Return the ratio of the medians with its interval; ``None`` if either is of nothing or the lower one is 0."""
+    """Return the ratio of medians with its interval; ``None`` of nothing, or where a denominator is 0."""
     if not numerators or not denominators or min(denominators) <= 0:
         return None
     value, low, high = _core.ratio_interval(list(numerators), list(denominators))

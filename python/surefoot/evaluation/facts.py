@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime
+from typing import TYPE_CHECKING
 
 from surefoot.evaluation.figures import style
-from surefoot.evaluation.reading import Evaluation
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.reading import Evaluation
 
 RERUN = "make evaluate"
 """The command that measures it all again."""
@@ -27,7 +30,11 @@ def facts(evaluation: Evaluation) -> list[tuple[str, str]]:
         ("system", ", ".join(sorted({f"{run.machine.system}, Linux {run.machine.kernel}" for run in runs}))),
         ("interpreters", ", ".join(sorted({f"CPython {run.interpreter.name}" for run in runs}))),
         ("surefoot", ", ".join(sorted({f"{run.surefoot_version} at {run.commit[:12]}" for run in runs}))),
-        ("measured", f"{begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC, {(end - begin).total_seconds() / 60:.0f} min"),
+        (
+            "measured",
+            f"{begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC, {(end - begin).total_seconds() / 60:.0f} "
+            "min",
+        ),
         ("runs", f"{len(runs):,}, each in a process of its own; {noisy:,} noisy by their control runs"),
     ]
     failures = sum(each.is_failure for each in evaluation.absences)

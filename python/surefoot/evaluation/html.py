@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from surefoot.evaluation import facts, tables
 from surefoot.evaluation.claims import Judged, Verdict, judge
 from surefoot.evaluation.claims.judging import counts
 from surefoot.evaluation.figures import CATALOGUE, NoRecordsError, svg
-from surefoot.evaluation.figures.catalogue import Entry
 from surefoot.evaluation.inline import inline
-from surefoot.evaluation.reading import Evaluation
 from surefoot.report.markup import Markup, element, join, prose
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.figures.catalogue import Entry
+    from surefoot.evaluation.reading import Evaluation
 
 # Nothing may be fetched, whatever a record contains.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -62,10 +65,14 @@ def _contents() -> Markup:
 def _summary(judged: Sequence[object]) -> Markup:
     number = counts(list(judged)[:-1])  # type: ignore[arg-type]
     items = [
-        element("li", element("b", str(number[verdict])), " ", verdict.value, class_=f"verdict {_MARKS[verdict]}")
+        element(
+            "li", element("b", str(number[verdict])), " ", verdict.value, class_=f"verdict {_MARKS[verdict]}"
+        )
         for verdict in Verdict
     ]
-    return join(element("p", "The paper's claims, by what was measured:"), element("ul", *items, class_="summary"))
+    return join(
+        element("p", "The paper's claims, by what was measured:"), element("ul", *items, class_="summary")
+    )
 
 
 def _figures(evaluation: Evaluation) -> tuple[list[Markup], dict[str, str]]:
@@ -89,7 +96,12 @@ def _missing(what: str, missing: dict[str, str]) -> Markup | None:
     if not missing:
         return None
     items = [element("li", prose(f"{name}: {reason}")) for name, reason in missing.items()]
-    return element("div", element("p", f"{what} that these records do not hold:"), element("ul", *items), class_="missing")
+    return element(
+        "div",
+        element("p", f"{what} that these records do not hold:"),
+        element("ul", *items),
+        class_="missing",
+    )
 
 
 def _rows(headings: Sequence[str], rows: Sequence[Sequence[object]], **attributes: object) -> Markup:
@@ -105,7 +117,12 @@ def _rows(headings: Sequence[str], rows: Sequence[Sequence[object]], **attribute
 
 def _table(each: tables.Table) -> Markup:
     rows = [[cell.replace("**", "") for cell in row] for row in each.rows]
-    return element("div", element("h3", prose(each.title)), _rows(each.headings, rows, class_="numbers"), data_table=each.name)
+    return element(
+        "div",
+        element("h3", prose(each.title)),
+        _rows(each.headings, rows, class_="numbers"),
+        data_table=each.name,
+    )
 
 
 def _claims(title: str, judged: Sequence[Judged]) -> Markup:
@@ -142,7 +159,8 @@ def _absences(evaluation: Evaluation) -> Markup:
 
 def _rerun() -> Markup:
     steps = (
-        f"{facts.RERUN}             # in a clone: measures everything, then writes figures, tables, claims and this page",
+        f"{facts.RERUN}             # in a clone: measures everything, then writes figures, tables, claims "
+        "and this page",
         "surefoot compare SUITE.toml --records RECORDS.jsonl",
         "surefoot report RECORDS.jsonl -o report.html",
     )

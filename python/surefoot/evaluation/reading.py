@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class Evaluation:
 
 
 def read(paths: Iterable[Path]) -> Evaluation:
-    """Read record files, in this order.
+    """Read record files, in this order; those that end in ``.gz`` are packed.
 
     A last line without an end is what a kill leaves behind; it is left out.
 
@@ -38,6 +39,7 @@ def read(paths: Iterable[Path]) -> Evaluation:
         OSError: A file cannot be read.
         ValueError: A line is no record, or there is no run in them.
     """
+    # Bytes that are no UTF-8 and JSON that is none are both a ValueError.
     lines: list[Mapping[str, Any]] = []
     for path in paths:
         lines += _lines(path)
@@ -64,7 +66,8 @@ def of_lines(lines: Iterable[Mapping[str, Any]]) -> Evaluation:
 
 
 def _lines(path: Path) -> list[Mapping[str, Any]]:
-    text = path.read_text(encoding="utf-8")
+    packed = path.read_bytes()
+    text = (gzip.decompress(packed) if path.suffix == ".gz" else packed).decode("utf-8")
     whole, _, _torn = text.rpartition("\n")
     found: list[Mapping[str, Any]] = []
     for number, said in enumerate(whole.split("\n"), start=1):

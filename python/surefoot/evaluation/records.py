@@ -288,7 +288,7 @@ def absence(line: Mapping[str, Any]) -> Absence:
 
 def measurement(line: Mapping[str, Any]) -> Measurement:
     """Return the measurement of a run as a dataclass."""
-    given = {field: line.get(field) for field in Measurement.__slots__}
+    given: dict[str, Any] = {field: line.get(field) for field in Measurement.__slots__}
     return Measurement(
         **{
             **given,

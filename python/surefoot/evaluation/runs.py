@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot.evaluation import curve, estimate
-from surefoot.evaluation.estimate import Estimate
 from surefoot.evaluation.records import Run
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.estimate import Estimate
 
 Metric = str | Callable[[Run], float | None]
 """The name of a field or property of `Measurement`, or a function of a run."""
@@ -26,10 +28,18 @@ class Cell:
         parameters = tuple(sorted((key, str(value)) for key, value in run.parameters.items()))
         return Cell(
             (
-                run.experiment, run.phase, run.workload, parameters, run.strategy, run.threads, run.cores,
-                run.cores_asked, run.quota_cores, run.python,
+                run.experiment,
+                run.phase,
+                run.workload,
+                parameters,
+                run.strategy,
+                run.threads,
+                run.cores,
+                run.cores_asked,
+                run.quota_cores,
+                run.python,
             )
-        )  # fmt: skip
+        )
 
 
 class Runs(Collection[Run]):

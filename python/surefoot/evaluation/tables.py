@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from surefoot.evaluation import choice, contest, words
-from surefoot.evaluation.claims import bars, cliff
-from surefoot.evaluation.estimate import Estimate
+from surefoot.evaluation.claims import bars, sweeps
 from surefoot.evaluation.figures import overhead, strategy, style
 from surefoot.evaluation.figures.memory import MIB
-from surefoot.evaluation.reading import Evaluation
-from surefoot.evaluation.runs import Metric, Runs
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.estimate import Estimate
+    from surefoot.evaluation.reading import Evaluation
+    from surefoot.evaluation.runs import Metric, Runs
 
 NOTHING = "\N{EN DASH}"
 
@@ -53,15 +56,17 @@ def cliffs(evaluation: Evaluation) -> Table:
         shape = own.curve()
         if shape is None:
             continue
-        p99 = [
-            _said(own.where(threads=point.threads), "wall_ms_p99") for point in (shape.knee, shape.last)
-        ]
+        p99 = [_said(own.where(threads=point.threads), "wall_ms_p99") for point in (shape.knee, shape.last)]
         rows.append(
             (
-                workload, cliff.cores(own), f"{words.within(shape.peak.rate, '/s')} at {shape.peak.threads:,}",
-                f"{shape.knee.threads:,}", f"{words.percent(cliff.loss(own))} at {shape.last.threads:,}", *p99,
+                workload,
+                sweeps.cores(own),
+                f"{words.within(shape.peak.rate, '/s')} at {shape.peak.threads:,}",
+                f"{shape.knee.threads:,}",
+                f"{words.percent(sweeps.loss(own))} at {shape.last.threads:,}",
+                *p99,
             )
-        )  # fmt: skip
+        )
     headings = ("workload", "cores", "best", "knee", "lost", "p99 ms at the knee", "p99 ms at the most")
     return Table("cliff", "The saturation cliff of the standard pool", headings, tuple(rows))
 
@@ -76,15 +81,28 @@ def solutions(evaluation: Evaluation) -> Table:
             reference = contest.best(by_python[row.runs.first.python])
             rows.append(
                 (
-                    workload, row.name, _said(row.runs, "tasks_per_s"), _ratio(row.runs, reference, "tasks_per_s"),
-                    _said(row.runs, "wall_ms_p50"), _said(row.runs, "wall_ms_p99"),
-                    _ratio(row.runs, reference, "wall_ms_p99"), _said(row.runs, "memory_bytes", 1 / MIB),
+                    workload,
+                    row.name,
+                    _said(row.runs, "tasks_per_s"),
+                    _ratio(row.runs, reference, "tasks_per_s"),
+                    _said(row.runs, "wall_ms_p50"),
+                    _said(row.runs, "wall_ms_p99"),
+                    _ratio(row.runs, reference, "wall_ms_p99"),
+                    _said(row.runs, "memory_bytes", 1 / MIB),
                     _said(row.runs, "limit") if row.strategy in _LIMITED else NOTHING,
                 )
-            )  # fmt: skip
+            )
     headings = (
-        "workload", "strategy", "tasks/s", "of static best", "p50 ms", "p99 ms", "of static best", "memory MiB", "limit",
-    )  # fmt: skip
+        "workload",
+        "strategy",
+        "tasks/s",
+        "of static best",
+        "p50 ms",
+        "p99 ms",
+        "of static best",
+        "memory MiB",
+        "limit",
+    )
     return Table("solutions", "Every strategy, on all cores", headings, tuple(rows))
 
 
@@ -128,10 +146,15 @@ def memory(evaluation: Evaluation) -> Table:
     """Return memory of threads and processes."""
     runs = choice.some(evaluation, "memory")
     rows = tuple(
-        (style.look(style.STRATEGIES, name).name, f"{threads}", _said(own, "pss_bytes_max", 1 / MIB),
-         _said(own, "rss_bytes_max", 1 / MIB), _said(own, "tasks_per_s"))
+        (
+            style.look(style.STRATEGIES, name).name,
+            f"{threads}",
+            _said(own, "pss_bytes_max", 1 / MIB),
+            _said(own, "rss_bytes_max", 1 / MIB),
+            _said(own, "tasks_per_s"),
+        )
         for (name, threads), own in runs.by(lambda run: (run.strategy, run.threads)).items()
-    )  # fmt: skip
+    )
     headings = ("strategy", "size", "memory MiB, shared pages divided", "resident MiB, summed", "tasks/s")
     return Table("memory", f"Memory of all processes, {runs.first.workload}", headings, rows)
 
@@ -152,11 +175,17 @@ def quotas(evaluation: Evaluation) -> Table:
     rows = []
     for (workload, quota), own in runs.by(lambda run: (run.workload, run.quota_cores)).items():
         best = contest.best(own)
-        for row in strategy.rows(own, own.first.python):
-            rows.append(
-                (workload, f"{quota:g}", row.name, _said(row.runs, "tasks_per_s"), _ratio(row.runs, best, "tasks_per_s"),
-                 _ratio(row.runs, best, "wall_ms_p99"))
-            )  # fmt: skip
+        rows += [
+            (
+                workload,
+                f"{quota:g}",
+                row.name,
+                _said(row.runs, "tasks_per_s"),
+                _ratio(row.runs, best, "tasks_per_s"),
+                _ratio(row.runs, best, "wall_ms_p99"),
+            )
+            for row in strategy.rows(own, own.first.python)
+        ]
     headings = ("workload", "quota, cores", "strategy", "tasks/s", "of static best", "p99, of static best's")
     return Table("quota", "Under a quota of CPU time", headings, tuple(rows))
 

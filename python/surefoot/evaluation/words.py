@@ -15,7 +15,7 @@ def digits(value: float) -> str:
 
 
 def within(value: Estimate, unit: str = "") -> str:
-    """Return an estimate with its interval: ``12,345/s (12,100 to 12,400)``; without one where there is none."""
+    """Return an estimate with its interval: ``12,345/s (12,100 to 12,400)``."""
     said = f"{digits(value.value)}{unit}"
     if value.samples < 2:
         return f"{said} (one run)"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from surefoot.evaluation import choice, contest, words
 from surefoot.evaluation.claims.claim import HOLDS, NOT, PART, Claim, Finding, decide, known
-from surefoot.evaluation.claims.cliff import shape
-from surefoot.evaluation.estimate import Estimate
+from surefoot.evaluation.claims.sweeps import shape
 from surefoot.evaluation.figures.shares import THRESHOLD, beta
 from surefoot.evaluation.figures.threshold import threshold_of
-from surefoot.evaluation.reading import Evaluation
-from surefoot.evaluation.runs import Runs
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.estimate import Estimate
+    from surefoot.evaluation.reading import Evaluation
+    from surefoot.evaluation.runs import Runs
 
 
 def _shares(evaluation: Evaluation, workload: str) -> dict[int, Runs]:
@@ -18,7 +22,9 @@ def _shares(evaluation: Evaluation, workload: str) -> dict[int, Runs]:
 
 
 def _betas(evaluation: Evaluation, workload: str) -> dict[int, Estimate]:
-    return {threads: known(runs.median(beta), "beta") for threads, runs in _shares(evaluation, workload).items()}
+    return {
+        threads: known(runs.median(beta), "beta") for threads, runs in _shares(evaluation, workload).items()
+    }
 
 
 def _few(found: dict[int, Estimate]) -> str:
@@ -39,7 +45,10 @@ def _high_is_safe(evaluation: Evaluation) -> Finding:
         ]
         counter.append(bool(blind))
         if blind:
-            said.append(f"{workload}: beta {blind[0][1]:.2f} with {blind[0][0]} threads, and doubling them brings less than 5 %")
+            said.append(
+                f"{workload}: beta {blind[0][1]:.2f} with {blind[0][0]} threads, and doubling them brings "
+                "less than 5 %"
+            )
         else:
             said.append(f"{workload}: no such size")
     return decide(holds=not any(counter), part=not all(counter), measured="; ".join(said))
@@ -51,9 +60,10 @@ def _low_when_bound(evaluation: Evaluation) -> Finding:
         raise choice.NoRecordsError("pure CPU with several threads was not measured")
     low = [each.value <= THRESHOLD for each in found.values()]
     return decide(
-        holds=all(low), part=sum(low) >= len(low) / 2,
+        holds=all(low),
+        part=sum(low) >= len(low) / 2,
         measured=f"pure CPU, no I/O at all: beta {_few(_betas(evaluation, 'cpu'))} threads",
-    )  # fmt: skip
+    )
 
 
 def _identifies(evaluation: Evaluation) -> Finding:
@@ -74,7 +84,10 @@ def _fights(evaluation: Evaluation) -> Finding:
         gil = known(sizes[most].median(lambda run: run.measurement.shares.get("gil")), "the GIL's share")
         cpu = known(sizes[most].median(lambda run: run.measurement.shares.get("cpu")), "the CPU's share")
         more.append(gil.value > cpu.value)
-        said.append(f"{workload}, {most} threads: {100 * gil.value:.0f} % waiting for the GIL, {100 * cpu.value:.0f} % computing")
+        said.append(
+            f"{workload}, {most} threads: {100 * gil.value:.0f} % waiting for the GIL, "
+            f"{100 * cpu.value:.0f} % computing"
+        )
     return decide(holds=all(more), part=any(more), measured="; ".join(said))
 
 
@@ -91,7 +104,10 @@ def _clamps(evaluation: Evaluation) -> Finding:
         own = evaluation.experiment("threshold", strategy="paper", workload=workload).where(
             parameters=lambda given: abs(float(given.get("beta_threshold", -1)) - THRESHOLD) < 1e-9
         )
-        limit_there, refused = own.median("limit"), own.median(lambda run: run.measurement.vetoes.get("gil", 0))
+        limit_there, refused = (
+            own.median("limit"),
+            own.median(lambda run: run.measurement.vetoes.get("gil", 0)),
+        )
         if limit_there is None or refused is None:
             continue
         clamped.append(refused.value > 0)
@@ -116,7 +132,8 @@ def _tuned(evaluation: Evaluation) -> Finding:
         fast.append(rate.value >= 0.95)
         short.append(tail.value <= 1.3)
         said.append(
-            f"{workload}: {words.percent(rate)} of the throughput at the best threshold ({threshold_of(best.first):g}), p99 "
+            f"{workload}: {words.percent(rate)} of the throughput at the best threshold "
+            f"({threshold_of(best.first):g}), p99 "
             f"{words.times(tail)} that at the best ({threshold_of(shortest.first):g})"
         )
     return decide(holds=all(fast) and all(short), part=all(fast), measured="; ".join(said))
@@ -130,62 +147,109 @@ def _queue_depth(evaluation: Evaluation) -> Finding:
         if each is None or each.tail is None:
             raise choice.NoRecordsError("the queue-depth scaler was not measured")
         worse.append(each.efficiency.value <= 0.9 or each.tail.value >= 3)
-        said.append(f"{workload}: {words.percent(each.efficiency)} of static best's throughput, {words.times(each.tail)} its p99")
+        said.append(
+            f"{workload}: {words.percent(each.efficiency)} of static best's throughput, "
+            f"{words.times(each.tail)} its p99"
+        )
     return decide(holds=all(worse), part=any(worse), measured="; ".join(said))
 
 
 _BLIND = (
-    "A thread that waits for the GIL burns no CPU, so it counts as blocked: fighting looks like waiting, and beta rises with contention "
+    "A thread that waits for the GIL burns no CPU, so it counts as blocked: fighting looks like waiting, "
+    "and beta rises with contention "
     "instead of falling."
 )
 
 CLAIMS = (
     Claim(
-        "beta-high-is-safe", "A high blocking ratio (0.9) means idle CPU: it is safe to add threads.", "5.1, scenario A",
-        "Holds if at no size with beta of 0.9 or more doubling the threads brings less than 5 %, on `micro`, `stated` and pure CPU; in part if on "
-        "some of them.", _high_is_safe, {NOT: _BLIND, PART: _BLIND, HOLDS: "Where it was high, more threads helped."},
+        "beta-high-is-safe",
+        "A high blocking ratio (0.9) means idle CPU: it is safe to add threads.",
+        "5.1, scenario A",
+        "Holds if at no size with beta of 0.9 or more doubling the threads brings less than 5 %, on "
+        "`micro`, `stated` and pure CPU; in part if on "
+        "some of them.",
+        _high_is_safe,
+        {NOT: _BLIND, PART: _BLIND, HOLDS: "Where it was high, more threads helped."},
     ),
     Claim(
-        "beta-low-when-bound", "GIL contention shows as a low blocking ratio (0.1; below 0.3).", "5.1, scenario B; 5.3",
-        "Holds if beta of pure CPU is at most 0.3 at every size from two threads on; in part if at half of them.", _low_when_bound,
-        {NOT: _BLIND + " Two threads are enough to lift it over 0.3.", PART: _BLIND, HOLDS: "Tasks that compute have a low beta."},
+        "beta-low-when-bound",
+        "GIL contention shows as a low blocking ratio (0.1; below 0.3).",
+        "5.1, scenario B; 5.3",
+        "Holds if beta of pure CPU is at most 0.3 at every size from two threads on; in part if at half of "
+        "them.",
+        _low_when_bound,
+        {
+            NOT: _BLIND + " Two threads are enough to lift it over 0.3.",
+            PART: _BLIND,
+            HOLDS: "Tasks that compute have a low beta.",
+        },
     ),
     Claim(
-        "beta-onset", "The blocking ratio identifies the onset of serialization.", "abstract; 2.3",
-        "Holds if beta falls by at least 0.1 from the fewest to the most threads on `micro`, `stated` and pure CPU; in part if on some.", _identifies,
+        "beta-onset",
+        "The blocking ratio identifies the onset of serialization.",
+        "abstract; 2.3",
+        "Holds if beta falls by at least 0.1 from the fewest to the most threads on `micro`, `stated` and "
+        "pure CPU; in part if on some.",
+        _identifies,
         {NOT: _BLIND, PART: _BLIND},
     ),
     Claim(
-        "beta-fighting", "Beyond the optimum, threads spend more time acquiring the GIL than computing.", "1.3; 4",
-        "Holds if at the most threads the GIL's share is above the CPU's, on `micro`, `stated` and pure CPU; in part if on some.", _fights,
-        {HOLDS: "One of them computes, the others queue. This is what a sensor of the GIL sees, and beta does not."},
+        "beta-fighting",
+        "Beyond the optimum, threads spend more time acquiring the GIL than computing.",
+        "1.3; 4",
+        "Holds if at the most threads the GIL's share is above the CPU's, on `micro`, `stated` and pure "
+        "CPU; in part if on some.",
+        _fights,
+        {
+            HOLDS: "One of them computes, the others queue. This is what a sensor of the GIL sees, and beta "
+            "does not."
+        },
     ),
     Claim(
-        "beta-veto", "The veto clamps the system to its optimal operating point regardless of workload intensity.", "abstract; 5.3",
-        "Holds if the published controller vetoes on `stated` and ends at no more than twice the knee there, and vetoes on `micro` and "
-        "pure CPU; in part if any of these.", _clamps,
+        "beta-veto",
+        "The veto clamps the system to its optimal operating point regardless of workload intensity.",
+        "abstract; 5.3",
+        "Holds if the published controller vetoes on `stated` and ends at no more than twice the knee "
+        "there, and vetoes on `micro` and "
+        "pure CPU; in part if any of these.",
+        _clamps,
         {
-            NOT: "The veto never falls: beta is above 0.3 whenever threads fight. The limit climbs by one each half second until the run or the cap "
-                 "ends it.",
-            PART: "Where several threads fight, beta is above 0.3, and the veto does not fall; it does where few threads compute.",
+            NOT: "The veto never falls: beta is above 0.3 whenever threads fight. The limit climbs by one "
+            "each half second until the run or the cap "
+            "ends it.",
+            PART: "Where several threads fight, beta is above 0.3, and the veto does not fall; it does "
+            "where few threads compute.",
             HOLDS: "The limit stays near the knee.",
         },
     ),
     Claim(
-        "beta-threshold", "The threshold of 0.3 is tuned.", "5.3",
-        "Holds if on every workload 0.3 gives at least 95 % of the throughput of the best threshold and at most 1.3 times the p99 of the best; in part "
-        "if the throughput.", _tuned,
+        "beta-threshold",
+        "The threshold of 0.3 is tuned.",
+        "5.3",
+        "Holds if on every workload 0.3 gives at least 95 % of the throughput of the best threshold and at "
+        "most 1.3 times the p99 of the best; in part "
+        "if the throughput.",
+        _tuned,
         {
-            PART: "Throughput hardly depends on it; latency would gain from another value, but which one depends on the workload.",
+            PART: "Throughput hardly depends on it; latency would gain from another value, but which one "
+            "depends on the workload.",
             NOT: "Other values serve better, other ones for each workload.",
-            HOLDS: "Within this range it matters little: below the beta of the workload, no threshold vetoes anything.",
+            HOLDS: "Within this range it matters little: below the beta of the workload, no threshold "
+            "vetoes anything.",
         },
     ),
     Claim(
-        "beta-queue-depth", "Scaling on queue depth exacerbates the problem.", "abstract; 2.3",
-        "Holds if the queue-depth scaler has at most 90 % of static best's throughput or at least three times its p99, on `micro` and `stated`; in part "
-        "if on one.", _queue_depth,
-        {HOLDS: "A queue that never empties asks for ever more threads.", PART: "On one of the workloads it does no harm."},
+        "beta-queue-depth",
+        "Scaling on queue depth exacerbates the problem.",
+        "abstract; 2.3",
+        "Holds if the queue-depth scaler has at most 90 % of static best's throughput or at least three "
+        "times its p99, on `micro` and `stated`; in part "
+        "if on one.",
+        _queue_depth,
+        {
+            HOLDS: "A queue that never empties asks for ever more threads.",
+            PART: "On one of the workloads it does no harm.",
+        },
     ),
-)  # fmt: skip
+)
 """Claims about beta and the veto."""

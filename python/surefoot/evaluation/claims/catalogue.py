@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from surefoot.evaluation.claims import bars, beta, cliff, latency, outside, paradox, resources, solution
-from surefoot.evaluation.claims.claim import Claim
+from surefoot.evaluation.claims import (
+    bars,
+    beta,
+    cause,
+    cliff,
+    latency,
+    outside,
+    paradox,
+    resources,
+    solution,
+)
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.claims.claim import Claim
 
 
 @dataclass(frozen=True)
@@ -17,7 +30,7 @@ class Group:
 
 
 GROUPS = (
-    Group("The saturation cliff", cliff.CLAIMS),
+    Group("The saturation cliff", (*cliff.CLAIMS, *cause.CLAIMS)),
     Group("Latency", latency.CLAIMS),
     Group("The OS-GIL paradox", paradox.CLAIMS),
     Group("Beta and the veto", beta.CLAIMS),

@@ -5,10 +5,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from surefoot.evaluation.choice import NoRecordsError
-from surefoot.evaluation.estimate import Estimate
-from surefoot.evaluation.reading import Evaluation
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.estimate import Estimate
+    from surefoot.evaluation.reading import Evaluation
 
 
 class Verdict(enum.Enum):

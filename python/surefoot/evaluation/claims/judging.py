@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from surefoot.evaluation.choice import NoRecordsError
 from surefoot.evaluation.claims.catalogue import GROUPS, Group
 from surefoot.evaluation.claims.claim import UNKNOWN, Claim, Finding, Judged, Verdict
-from surefoot.evaluation.reading import Evaluation
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.reading import Evaluation
 
 _NO_RECORDS = "The records of this evaluation do not hold it."
 

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from surefoot.evaluation import facts
-from surefoot.evaluation.claims.catalogue import Group
 from surefoot.evaluation.claims.claim import Judged, Verdict
 from surefoot.evaluation.claims.judging import counts, judge
-from surefoot.evaluation.reading import Evaluation
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.claims.catalogue import Group
+    from surefoot.evaluation.reading import Evaluation
 
 HEADER = "<!-- Written by `python -m bench.claims`, from records: do not edit. -->"
 _INTRODUCTION = """\
-What the paper claims, and what this evaluation measured. Each verdict is computed from records by the rule below its table; the
-reasons are written by hand, one for each verdict that can be expected. In brackets: 95 % bootstrap interval. *Static best* is the best size
-of the standard pool, found by a sweep and measured afresh beside the others."""
+What the paper claims, and what this evaluation measured. Each verdict is computed from records by the rule
+below its table; the reasons are written by hand, one for each verdict that can be expected. In brackets: 95 %
+bootstrap interval. *Static best* is the best size of the standard pool, found by a sweep and measured afresh
+beside the others."""
 
 
 def markdown(evaluation: Evaluation) -> str:
     """Return the page."""
     judged = judge(evaluation)
-    parts = [HEADER, "# The paper's claims, measured", _INTRODUCTION, facts.markdown(evaluation), _summary(judged)]
+    parts = [
+        HEADER,
+        "# The paper's claims, measured",
+        _INTRODUCTION,
+        facts.markdown(evaluation),
+        _summary(judged),
+    ]
     for group, own in judged:
         parts += [f"## {group.title}", _table(own), _rules(own)]
     return "\n\n".join(parts) + "\n"

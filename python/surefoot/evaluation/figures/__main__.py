@@ -13,9 +13,12 @@ from surefoot.evaluation.figures import CATALOGUE, draw_all
 def main() -> int:
     """Draw as the command line says; return the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m surefoot.evaluation.figures", description="Draw the figures of an evaluation, as SVG and PNG."
+        prog="python -m surefoot.evaluation.figures",
+        description="Draw the figures of an evaluation, as SVG and PNG.",
     )
-    parser.add_argument("records", type=Path, nargs="+", metavar="RECORDS", help="files written by surefoot compare")
+    parser.add_argument(
+        "records", type=Path, nargs="+", metavar="RECORDS", help="files written by surefoot compare"
+    )
     parser.add_argument("-o", "--out", type=Path, default=Path("docs/figures"), metavar="FOLDER")
     parser.add_argument("--only", nargs="+", choices=[entry.name for entry in CATALOGUE], metavar="NAME")
     given = parser.parse_args()
@@ -25,7 +28,8 @@ def main() -> int:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
         print(
-            f"surefoot: figures need matplotlib: {sys.executable} -m pip install 'surefoot[plot]'", file=sys.stderr
+            f"surefoot: figures need matplotlib: {sys.executable} -m pip install 'surefoot[plot]'",
+            file=sys.stderr,
         )
         return 2
     except (OSError, ValueError) as error:

@@ -25,7 +25,15 @@ DIAGRAM = Diagram(
         Box("monitor", "monitor: one thread,\nnever needs the GIL", 3.8, 4.2, 2.05, 0.75),
         Box("controller", "controller\n(window, state)", 3.8, 5.65, 1.6, 0.75, "decide"),
         Box("guard", "liveness\nguard", 1.4, 5.65, 1.2, 0.75, "decide"),
-        Box("snapshot", "snapshot: stats(), decisions(), metrics, surefoot top, records", 3.5, 7.4, 6.6, 0.6, "outside"),
+        Box(
+            "snapshot",
+            "snapshot: stats(), decisions(), metrics, surefoot top, records",
+            3.5,
+            7.4,
+            6.6,
+            0.6,
+            "outside",
+        ),
     ),
     arrows=(
         Arrow("program.b", "queue.t", "task", shift=(0.32, 0.0)),
@@ -37,10 +45,16 @@ DIAGRAM = Diagram(
         Arrow("sensors.r", "monitor.l"),
         Arrow("monitor.b", "controller.t", "window of 50 ms", shift=(0.75, 0.0)),
         Arrow("controller.l", "guard.r", "decision", shift=(0.0, -0.16)),
-        Arrow("guard.t", "permits.b", "limit", via=((1.4, 4.95), (0.25, 4.95), (0.25, 3.5), (3.2, 3.5)), shift=(0.9, -0.16)),
+        Arrow(
+            "guard.t",
+            "permits.b",
+            "limit",
+            via=((1.4, 4.95), (0.25, 4.95), (0.25, 3.5), (3.2, 3.5)),
+            shift=(0.9, -0.16),
+        ),
         Arrow("controller.b", "snapshot.t", "", via=((3.8, 6.7), (3.5, 6.7))),
     ),
-)  # fmt: skip
+)
 
 
 def draw(_evaluation: Any = None) -> Any:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot.evaluation import choice
-from surefoot.evaluation.curve import Curve
 from surefoot.evaluation.figures import panel as draw_on
 from surefoot.evaluation.figures import style, sweep
-from surefoot.evaluation.reading import Evaluation
-from surefoot.evaluation.runs import Runs
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.curve import Curve
+    from surefoot.evaluation.reading import Evaluation
+    from surefoot.evaluation.runs import Runs
 
 
 def draw(evaluation: Evaluation) -> Any:
@@ -60,10 +62,19 @@ def absolute(panel: Any, runs: Runs) -> None:
     draw_on.rates_axis(panel.yaxis)
     panel.set_ylabel("tasks/s")
     draw_on.note(
-        panel, f"best {draw_on.rate(shape.peak.rate.value)}/s at {shape.peak.threads}",
-        shape.peak.threads, shape.peak.rate.value, dy=5, colour=look.colour,
-    )  # fmt: skip
+        panel,
+        f"best {draw_on.rate(shape.peak.rate.value)}/s at {shape.peak.threads}",
+        shape.peak.threads,
+        shape.peak.rate.value,
+        dy=5,
+        colour=look.colour,
+    )
     draw_on.note(
-        panel, loss(shape), shape.last.threads, shape.last.rate.value,
-        dy=-6, colour=look.colour, ha="right",
-    )  # fmt: skip
+        panel,
+        loss(shape),
+        shape.last.threads,
+        shape.last.rate.value,
+        dy=-6,
+        colour=look.colour,
+        ha="right",
+    )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot.evaluation import choice
 from surefoot.evaluation.figures import cliff, strategy, style, sweep
 from surefoot.evaluation.figures import panel as draw_on
 from surefoot.evaluation.figures.latency import SLA_MS
-from surefoot.evaluation.reading import Evaluation
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.reading import Evaluation
 
 STRATEGIES = ("static", "static-best", "paper", "knee")
 
@@ -53,7 +55,9 @@ def _tails(panel: Any, groups: Any) -> None:
 
 
 def _strategies(panel: Any, rows: list[strategy.Row]) -> None:
-    known = [(row, rate, row.runs.median("wall_ms_p99")) for row in rows if (rate := row.runs.median()) is not None]
+    known = [
+        (row, rate, row.runs.median("wall_ms_p99")) for row in rows if (rate := row.runs.median()) is not None
+    ]
     for place, (row, rate, tail) in enumerate(known):
         panel.bar(place, rate.value, color=row.look.colour, alpha=0.45, width=0.6, linewidth=0)
         panel.plot([place, place], [rate.low, rate.high], color=row.look.colour, linewidth=1.2)

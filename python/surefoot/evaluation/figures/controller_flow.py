@@ -56,7 +56,7 @@ DIAGRAM = Diagram(
         Arrow("k6.b", "k7.t", "yes", shift=(0.35, 0.0)),
         Arrow("k6.r", "k10.l", "no", shift=(0.0, -0.2)),
     ),
-)  # fmt: skip
+)
 
 
 def draw(_evaluation: Any = None) -> Any:

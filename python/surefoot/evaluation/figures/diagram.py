@@ -5,6 +5,7 @@ Lengths are in units of a grid that the diagram chooses; y grows downward.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -89,17 +90,26 @@ def draw(diagram: Diagram, width_inches: float = style.COLUMN_INCHES, size: floa
     for group in diagram.groups:
         panel.add_patch(
             Rectangle(
-                (group.left, group.top), group.right - group.left, group.bottom - group.top,
-                fill=False, edgecolor=style.SOFT, linewidth=0.7, linestyle=(0, (3, 2)),
+                (group.left, group.top),
+                group.right - group.left,
+                group.bottom - group.top,
+                fill=False,
+                edgecolor=style.SOFT,
+                linewidth=0.7,
+                linestyle=(0, (3, 2)),
             )
-        )  # fmt: skip
-        panel.text(group.left + 0.1, group.top + 0.1, group.text, fontsize=size - 0.5, color=style.SOFT, va="top")
+        )
+        panel.text(
+            group.left + 0.1, group.top + 0.1, group.text, fontsize=size - 0.5, color=style.SOFT, va="top"
+        )
     by_key = {box.key: box for box in diagram.boxes}
     for box in diagram.boxes:
         colour, alpha = KINDS[box.kind]
         corner = (box.x - box.width / 2, box.y - box.height / 2)
         shape = f"round,pad=0,rounding_size={0.45 * box.height if box.kind == 'decide' else 0.08}"
-        for how in ({"facecolor": colour, "alpha": alpha, "linewidth": 0}, {"fill": False, "edgecolor": colour}):
+        ground: dict[str, Any] = {"facecolor": colour, "alpha": alpha, "linewidth": 0}
+        rim: dict[str, Any] = {"fill": False, "edgecolor": colour}
+        for how in (ground, rim):
             panel.add_patch(FancyBboxPatch(corner, box.width, box.height, boxstyle=shape, **how))
         panel.text(box.x, box.y, box.text, fontsize=size, ha="center", va="center", linespacing=1.2)
     for arrow in diagram.arrows:
@@ -112,20 +122,33 @@ def _arrow(panel: Any, arrow: Arrow, boxes: dict[str, Box], size: float) -> None
     xs, ys = [x for x, _ in points], [y for _, y in points]
     panel.plot(xs[:-1], ys[:-1], color=style.INK, linewidth=0.9, solid_capstyle="round")
     panel.annotate(
-        "", points[-1], xytext=points[-2],
+        "",
+        points[-1],
+        xytext=points[-2],
         arrowprops={
-            "arrowstyle": "-|>,head_length=0.25,head_width=0.12", "color": style.INK, "linewidth": 0.9,
-            "shrinkA": 0, "shrinkB": 0,
+            "arrowstyle": "-|>,head_length=0.25,head_width=0.12",
+            "color": style.INK,
+            "linewidth": 0.9,
+            "shrinkA": 0,
+            "shrinkB": 0,
         },
-    )  # fmt: skip
+    )
     if not arrow.text:
         return
-    pieces = list(zip(points, points[1:], strict=False))
-    (x0, y0), (x1, y1) = max(pieces, key=lambda piece: abs(piece[0][0] - piece[1][0]) + abs(piece[0][1] - piece[1][1]))
+    pieces = list(itertools.pairwise(points))
+    (x0, y0), (x1, y1) = max(
+        pieces, key=lambda piece: abs(piece[0][0] - piece[1][0]) + abs(piece[0][1] - piece[1][1])
+    )
     panel.text(
-        (x0 + x1) / 2 + arrow.shift[0], (y0 + y1) / 2 + arrow.shift[1], arrow.text,
-        fontsize=size - 0.5, color=style.SOFT, ha="center", va="center", linespacing=1.15,
-    )  # fmt: skip
+        (x0 + x1) / 2 + arrow.shift[0],
+        (y0 + y1) / 2 + arrow.shift[1],
+        arrow.text,
+        fontsize=size - 0.5,
+        color=style.SOFT,
+        ha="center",
+        va="center",
+        linespacing=1.15,
+    )
 
 
 def _end(place: str, boxes: dict[str, Box]) -> tuple[float, float]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot.evaluation import choice
 from surefoot.evaluation.figures import panel as draw_on
 from surefoot.evaluation.figures import style, sweep
-from surefoot.evaluation.reading import Evaluation
-from surefoot.evaluation.records import Run
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.reading import Evaluation
+    from surefoot.evaluation.records import Run
 
 
 def per_thread(run: Run) -> float | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot.evaluation import choice
 from surefoot.evaluation.figures import panel as draw_on
 from surefoot.evaluation.figures import style, sweep
-from surefoot.evaluation.reading import Evaluation
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.reading import Evaluation
 
 LOOKS = {
     False: style.Look("with GIL", style.VERMILION, "o"),
@@ -27,15 +29,25 @@ def draw(evaluation: Evaluation) -> Any:
             spots = sweep.by_threads(some.where(strategy="static"))
             draw_on.line(panel, spots, look)
             if spots:
-                labels.append(draw_on.Label(spots[-1].y.value, f"{look.name}, {some.first.python}", look.colour))
+                labels.append(
+                    draw_on.Label(spots[-1].y.value, f"{look.name}, {some.first.python}", look.colour)
+                )
             knee = some.where(strategy="knee")
             rate, limit = knee.median(), knee.median("limit")
             if rate is not None and limit is not None:
                 panel.plot(
-                    limit.value, rate.value, marker="D", color=style.STRATEGIES["knee"].colour, markersize=4.5,
-                    linestyle="none", zorder=4, markeredgecolor=look.colour,
-                )  # fmt: skip
-                draw_on.note(panel, "knee", limit.value, rate.value, dy=4, colour=style.STRATEGIES["knee"].colour)
+                    limit.value,
+                    rate.value,
+                    marker="D",
+                    color=style.STRATEGIES["knee"].colour,
+                    markersize=4.5,
+                    linestyle="none",
+                    zorder=4,
+                    markeredgecolor=look.colour,
+                )
+                draw_on.note(
+                    panel, "knee", limit.value, rate.value, dy=4, colour=style.STRATEGIES["knee"].colour
+                )
         low, high = panel.get_ylim()
         panel.set_ylim(0, high + 0.12 * (high - low))
         draw_on.rates_axis(panel.yaxis)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot.evaluation import choice, contest
 from surefoot.evaluation.figures import panel as draw_on
 from surefoot.evaluation.figures import style, sweep
 from surefoot.evaluation.figures.overhead import workload
-from surefoot.evaluation.reading import Evaluation
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.reading import Evaluation
 
 
 def draw(evaluation: Evaluation) -> Any:
@@ -28,7 +30,14 @@ def draw(evaluation: Evaluation) -> Any:
         said = f"{name}\nbest {draw_on.rate(shape.peak.rate.value)}/s at {shape.peak.threads}"
         if standing is not None and limit is not None:
             spot = (limit.value, standing.efficiency.value)
-            panel.plot(*spot, marker="D", color=style.STRATEGIES["knee"].colour, markersize=4, zorder=4, linestyle="none")
+            panel.plot(
+                *spot,
+                marker="D",
+                color=style.STRATEGIES["knee"].colour,
+                markersize=4,
+                zorder=4,
+                linestyle="none",
+            )
             said += f"\nknee: {100 * standing.efficiency.value:.0f} %"
         labels.append(draw_on.Label(spots[-1].y.value, said, look.colour))
     if not labels:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot.evaluation import choice
 from surefoot.evaluation.figures import panel as draw_on
 from surefoot.evaluation.figures import style, sweep
-from surefoot.evaluation.reading import Evaluation
-from surefoot.evaluation.runs import Runs
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.reading import Evaluation
+    from surefoot.evaluation.runs import Runs
 
 MIB = 2.0**20
 STRATEGIES = ("process", "static", "knee")
@@ -28,7 +30,13 @@ def draw(evaluation: Evaluation) -> Any:
         if spots:
             name = "static threads" if strategy == "static" else look.name
             each = each_mib(own)
-            more = "" if each is None else f"\n{each:.2g} MiB for each more" if each >= 0.01 else "\nnone for each more"
+            more = (
+                ""
+                if each is None
+                else f"\n{each:.2g} MiB for each more"
+                if each >= 0.01
+                else "\nnone for each more"
+            )
             labels.append(draw_on.Label(spots[-1].y.value, f"{name}{more}", look.colour))
     if not labels:
         raise choice.NoRecordsError("no memory was measured in experiment 'memory'")
@@ -36,7 +44,9 @@ def draw(evaluation: Evaluation) -> Any:
     panel.set_ylabel("memory of all processes, MiB")
     draw_on.threads_axis(panel, runs.values("threads"), "threads, or processes")
     draw_on.end_labels(panel, labels, size=6, height_inches=1.7)
-    kind = "pages shared are divided" if runs.median("pss_bytes_max") else "pages shared count in each process"
+    kind = (
+        "pages shared are divided" if runs.median("pss_bytes_max") else "pages shared count in each process"
+    )
     style.footer(figure, [*style.where(runs), f"{runs.first.workload}; {kind}"])
     return figure
 

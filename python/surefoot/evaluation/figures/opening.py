@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot.evaluation import choice
 from surefoot.evaluation.figures import panel as draw_on
 from surefoot.evaluation.figures import style, sweep
-from surefoot.evaluation.reading import Evaluation
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.reading import Evaluation
 
 _STANDARD = style.Look("standard pool", style.VERMILION, "o")
 _OURS = style.Look("surefoot", style.GREEN, "D", "--")
@@ -45,13 +47,22 @@ def draw(evaluation: Evaluation) -> Any:
     left.set_ylim(0, 1.15 * left.get_ylim()[1])
     if shape is not None:
         draw_on.note(
-            left, f"best {draw_on.rate(shape.peak.rate.value)}/s at {shape.peak.threads}",
-            shape.peak.threads, shape.peak.rate.value, dy=8, colour=_STANDARD.colour,
-        )  # fmt: skip
+            left,
+            f"best {draw_on.rate(shape.peak.rate.value)}/s at {shape.peak.threads}",
+            shape.peak.threads,
+            shape.peak.rate.value,
+            dy=8,
+            colour=_STANDARD.colour,
+        )
         draw_on.note(
-            left, f"\N{MINUS SIGN}{100 * shape.loss:.0f} % at {most:,}", most, shape.last.rate.value,
-            dy=-6, colour=_STANDARD.colour, ha="right",
-        )  # fmt: skip
+            left,
+            f"\N{MINUS SIGN}{100 * shape.loss:.0f} % at {most:,}",
+            most,
+            shape.last.rate.value,
+            dy=-6,
+            colour=_STANDARD.colour,
+            ha="right",
+        )
     draw_on.rates_axis(left.yaxis)
     left.set_ylabel("tasks/s")
     left.set_title(f"throughput of micro, {style.cores(runs)}")
@@ -59,7 +70,11 @@ def draw(evaluation: Evaluation) -> Any:
     right.set_ylabel("ms")
     right.set_title("99th percentile of a task's time")
     for panel in (left, right):
-        draw_on.threads_axis(panel, runs.values("threads"), "threads (surefoot: chosen by itself, at most 2,048)" if cap == 2048 else "threads")
+        draw_on.threads_axis(
+            panel,
+            runs.values("threads"),
+            "threads (surefoot: chosen by itself, at most 2,048)" if cap == 2048 else "threads",
+        )
         draw_on.end_labels(panel, labels[panel], size=6, height_inches=1.5)
     style.footer(figure, style.where(runs))
     return figure

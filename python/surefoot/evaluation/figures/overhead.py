@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot.evaluation import choice
-from surefoot.evaluation.estimate import Estimate
 from surefoot.evaluation.figures import panel as draw_on
-from surefoot.evaluation.figures import style, sweep
-from surefoot.evaluation.reading import Evaluation
-from surefoot.evaluation.runs import Runs
+from surefoot.evaluation.figures import style
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.estimate import Estimate
+    from surefoot.evaluation.reading import Evaluation
+    from surefoot.evaluation.runs import Runs
 
 
 def draw(evaluation: Evaluation) -> Any:
@@ -48,5 +50,7 @@ def ratios(runs: Runs) -> dict[tuple[str, int], Estimate]:
 
 def workload(run: Any) -> str:
     """Return the workload with its parameters."""
-    given = ", ".join(f"{key} {value:g}" for key, value in run.parameters.items() if isinstance(value, (int, float)))
+    given = ", ".join(
+        f"{key} {value:g}" for key, value in run.parameters.items() if isinstance(value, (int, float))
+    )
     return f"{run.workload}, {given}" if given else str(run.workload)

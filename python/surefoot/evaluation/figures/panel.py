@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from surefoot.evaluation.estimate import Estimate
 from surefoot.evaluation.figures.style import PAPER, SOFT, Look
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.estimate import Estimate
 
 
 @dataclass(frozen=True)
@@ -36,20 +39,31 @@ def line(panel: Any, spots: Sequence[Spot], look: Look, **more: Any) -> None:
     how = {"color": look.colour, "linestyle": look.dash, "marker": look.marker, **more}
     panel.plot(xs, [spot.y.value for spot in spots], **how)
     panel.fill_between(
-        xs, [spot.y.low for spot in spots], [spot.y.high for spot in spots],
-        color=look.colour, alpha=0.18, linewidth=0,
-    )  # fmt: skip
+        xs,
+        [spot.y.low for spot in spots],
+        [spot.y.high for spot in spots],
+        color=look.colour,
+        alpha=0.18,
+        linewidth=0,
+    )
     cut = [spot for spot in spots if spot.is_truncated]
     panel.plot(
-        [spot.x for spot in cut], [spot.y.value for spot in cut],
-        linestyle="none", marker=look.marker, markerfacecolor=PAPER, color=look.colour, zorder=3,
-    )  # fmt: skip
+        [spot.x for spot in cut],
+        [spot.y.value for spot in cut],
+        linestyle="none",
+        marker=look.marker,
+        markerfacecolor=PAPER,
+        color=look.colour,
+        zorder=3,
+    )
 
 
 def dot(panel: Any, x: Estimate, y: float, look: Look, *, marker: str | None = None) -> None:
     """Draw an estimate on a horizontal axis."""
     panel.plot([x.low, x.high], [y, y], color=look.colour, linewidth=1.0, solid_capstyle="butt")
-    panel.plot([x.value], [y], color=look.colour, marker=marker or look.marker, linestyle="none", markersize=3.5)
+    panel.plot(
+        [x.value], [y], color=look.colour, marker=marker or look.marker, linestyle="none", markersize=3.5
+    )
 
 
 def threads_axis(panel: Any, threads: Iterable[float], label: str | None = "threads") -> None:
@@ -104,9 +118,11 @@ def end_labels(panel: Any, labels: Sequence[Label], *, size: float = 6.5, height
     to_share: Callable[[float], float] = lambda y: float(  # noqa: E731
         panel.transAxes.inverted().transform(panel.transData.transform((1.0, y)))[1]
     )
-    placed: list[list[Any]] = sorted(([to_share(label.y), label] for label in labels), key=lambda each: each[0])
+    placed: list[list[Any]] = sorted(
+        ([to_share(label.y), label] for label in labels), key=lambda each: each[0]
+    )
     for _ in range(60):
-        for low, high in zip(placed, placed[1:], strict=False):
+        for low, high in itertools.pairwise(placed):
             lines = (low[1].text.count("\n") + high[1].text.count("\n")) / 2 + 1
             overlap = lines * line_share - (high[0] - low[0])
             if overlap > 1e-6:
@@ -116,28 +132,60 @@ def end_labels(panel: Any, labels: Sequence[Label], *, size: float = 6.5, height
             each[0] = min(1.02, max(0.0, each[0]))
     for share, label in placed:
         panel.annotate(
-            label.text, (1.0, share), xycoords="axes fraction", xytext=(3, 0), textcoords="offset points",
-            color=label.colour, fontsize=size, va="center", ha="left", annotation_clip=False,
-        )  # fmt: skip
+            label.text,
+            (1.0, share),
+            xycoords="axes fraction",
+            xytext=(3, 0),
+            textcoords="offset points",
+            color=label.colour,
+            fontsize=size,
+            va="center",
+            ha="left",
+            annotation_clip=False,
+        )
 
 
-def rule(panel: Any, y: float, text: str, *, colour: str = SOFT, at: float = 0.01, above: bool = True) -> None:
+def rule(
+    panel: Any, y: float, text: str, *, colour: str = SOFT, at: float = 0.01, above: bool = True
+) -> None:
     """Draw a horizontal line that means something, with its words."""
     panel.axhline(y, color=colour, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
     panel.annotate(
-        text, (at, y), xycoords=("axes fraction", "data"), xytext=(0, 1.5 if above else -1.5),
-        textcoords="offset points", color=colour, fontsize=6, va="bottom" if above else "top", ha="left",
-    )  # fmt: skip
+        text,
+        (at, y),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 1.5 if above else -1.5),
+        textcoords="offset points",
+        color=colour,
+        fontsize=6,
+        va="bottom" if above else "top",
+        ha="left",
+    )
 
 
 def note(
-    panel: Any, text: str, x: float, y: float, *, dx: float = 0, dy: float = 6, colour: str = SOFT, ha: str = "center"
+    panel: Any,
+    text: str,
+    x: float,
+    y: float,
+    *,
+    dx: float = 0,
+    dy: float = 6,
+    colour: str = SOFT,
+    ha: str = "center",
 ) -> None:
     """Write words beside a point of the data; `dx` and `dy` in points."""
     panel.annotate(
-        text, (x, y), xytext=(dx, dy), textcoords="offset points", color=colour, fontsize=6,
-        ha=ha, va="bottom" if dy >= 0 else "top", zorder=5,
-    )  # fmt: skip
+        text,
+        (x, y),
+        xytext=(dx, dy),
+        textcoords="offset points",
+        color=colour,
+        fontsize=6,
+        ha=ha,
+        va="bottom" if dy >= 0 else "top",
+        zorder=5,
+    )
 
 
 def key(panel: Any, looks: Iterable[Look], **how: Any) -> None:
@@ -145,7 +193,8 @@ def key(panel: Any, looks: Iterable[Look], **how: Any) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=each.colour, marker=each.marker, linestyle=each.dash, label=each.name) for each in looks
+        Line2D([], [], color=each.colour, marker=each.marker, linestyle=each.dash, label=each.name)
+        for each in looks
     ]
     panel.legend(handles=handles, frameon=False, handlelength=2.2, borderaxespad=0.2, **how)
 
@@ -170,13 +219,15 @@ def spread_names(panel: Any, spots: Sequence[tuple[float, float, str, str]], *, 
         best, cost = None, float("inf")
         for far in (0, 8, 16, 26, 38, 52, 68, 86):
             for side in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)):
-                cx = px + side[0] * (wide / 2 + (5 + far) * scale) + (0 if side[0] else 0)
+                cx = px + side[0] * (wide / 2 + (5 + far) * scale)
                 cy = py + side[1] * (high / 2 + (4 + far) * scale)
                 rectangle = (cx - wide / 2, cy - high / 2, cx + wide / 2, cy + high / 2)
                 outside = (
-                    max(0, box.x0 - rectangle[0]) + max(0, rectangle[2] - box.x1)
-                    + max(0, box.y0 - rectangle[1]) + max(0, rectangle[3] - box.y1)
-                )  # fmt: skip
+                    max(0, box.x0 - rectangle[0])
+                    + max(0, rectangle[2] - box.x1)
+                    + max(0, box.y0 - rectangle[1])
+                    + max(0, rectangle[3] - box.y1)
+                )
                 others = [*taken, *(dot for i, dot in enumerate(dots) if i != number)]
                 overlap = sum(_overlap(rectangle, other) for other in others)
                 price = 50 * overlap + 200 * outside + far * scale
@@ -187,11 +238,18 @@ def spread_names(panel: Any, spots: Sequence[tuple[float, float, str, str]], *, 
         cx, cy, rectangle, far = best
         taken.append(rectangle)
         panel.annotate(
-            text, (x, y), xytext=((cx - px) / scale, (cy - py) / scale), textcoords="offset points",
-            fontsize=size, color=colour, ha="center", va="center",
+            text,
+            (x, y),
+            xytext=((cx - px) / scale, (cy - py) / scale),
+            textcoords="offset points",
+            fontsize=size,
+            color=colour,
+            ha="center",
+            va="center",
             arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}
-            if far > 8 else None,
-        )  # fmt: skip
+            if far > 8
+            else None,
+        )
 
 
 def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot.evaluation import choice, contest
 from surefoot.evaluation.figures import panel as draw_on
-from surefoot.evaluation.figures import style, sweep
-from surefoot.evaluation.reading import Evaluation
-from surefoot.evaluation.records import Run
-from surefoot.evaluation.runs import Runs
+from surefoot.evaluation.figures import style
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.reading import Evaluation
+    from surefoot.evaluation.records import Run
+    from surefoot.evaluation.runs import Runs
 
 STRATEGIES = ("knee", "paper", "static")
 LEAST = 0.92
@@ -52,7 +54,12 @@ def draw(evaluation: Evaluation) -> Any:
     tail.axvline(TAIL_MOST, color=style.SOFT, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
     tail.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     figure.legend(
-        handles=_handles(shown), loc="outside upper center", ncols=3, frameon=False, fontsize=6.5, handlelength=1
+        handles=_handles(shown),
+        loc="outside upper center",
+        ncols=3,
+        frameon=False,
+        fontsize=6.5,
+        handlelength=1,
     )
     style.footer(figure, style.where(runs))
     return figure

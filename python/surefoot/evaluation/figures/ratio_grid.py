@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot.evaluation import choice, contest
-from surefoot.evaluation.figures import style, sweep
-from surefoot.evaluation.reading import Evaluation
-from surefoot.evaluation.records import Run
+from surefoot.evaluation.figures import style
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.reading import Evaluation
+    from surefoot.evaluation.records import Run
 
 STRATEGIES = ("knee", "paper")
 
@@ -63,10 +65,17 @@ def _map(panel: Any, found: dict[Any, contest.Standing], cpus: list[float], ios:
                 Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colours(shade), edgecolor=style.PAPER)
             )
             ink = style.ON_LIGHT if shade > 0.55 else style.ON_DARK
-            panel.annotate(f"{value:.2f}", (column, row + 0.12), ha="center", va="center", color=ink, fontsize=7)
+            panel.annotate(
+                f"{value:.2f}", (column, row + 0.12), ha="center", va="center", color=ink, fontsize=7
+            )
             if standing.best_threads is not None:
                 panel.annotate(
-                    f"{standing.best_threads}", (column, row - 0.3), ha="center", va="center", color=ink, fontsize=5
+                    f"{standing.best_threads}",
+                    (column, row - 0.3),
+                    ha="center",
+                    va="center",
+                    color=ink,
+                    fontsize=5,
                 )
     panel.set_xlim(-0.5, len(ios) - 0.5)
     panel.set_ylim(-0.5, len(cpus) - 0.5)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from surefoot.evaluation.choice import NoRecordsError
 from surefoot.evaluation.figures import style
 from surefoot.evaluation.figures.catalogue import CATALOGUE, Entry
-from surefoot.evaluation.choice import NoRecordsError
-from surefoot.evaluation.reading import Evaluation
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.reading import Evaluation
 
 PNG_DPI = 220
 
@@ -62,7 +64,8 @@ def draw_all(
 def _save(entry: Entry, evaluation: Evaluation, targets: Iterable[tuple[Any, str]]) -> None:
     import matplotlib as mpl
 
-    with mpl.rc_context(style.RC):
+    rc: Any = style.RC
+    with mpl.rc_context(rc):
         figure = entry.draw(evaluation)
         for target, kind in targets:
             # Without a date, the same records give the same file.

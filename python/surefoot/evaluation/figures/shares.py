@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot.evaluation import choice
 from surefoot.evaluation.figures import panel as draw_on
 from surefoot.evaluation.figures import style, sweep
-from surefoot.evaluation.reading import Evaluation
 from surefoot.evaluation.records import SHARES, Run
-from surefoot.evaluation.runs import Runs
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.reading import Evaluation
+    from surefoot.evaluation.runs import Runs
 
 THRESHOLD = 0.3
 """The paper's: below it, its controller refuses to grow."""
@@ -27,9 +29,13 @@ def draw(evaluation: Evaluation) -> Any:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles = [Patch(color=look.colour, alpha=0.75, linewidth=0, label=look.name) for look in style.SHARES.values()]
+    handles: list[Any] = [
+        Patch(color=look.colour, alpha=0.75, linewidth=0, label=look.name) for look in style.SHARES.values()
+    ]
     handles.append(Line2D([], [], color=style.INK, marker="o", label="beta, 1 \N{MINUS SIGN} cpu / wall"))
-    figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False, fontsize=6, handlelength=1.6)
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=3, frameon=False, fontsize=6, handlelength=1.6
+    )
     style.footer(figure, [*style.where(runs), "our pool at a fixed limit"])
     return figure
 
@@ -47,9 +53,16 @@ def _stack(panel: Any, runs: Runs) -> None:
     draw_on.line(panel, blocked, style.Look("beta", style.INK))
     panel.axhline(THRESHOLD, color=style.INK, linewidth=0.8, linestyle=(0, (4, 2)))
     panel.annotate(
-        "veto below 0.3", (0.985, THRESHOLD), xycoords=("axes fraction", "data"), xytext=(0, -1.5),
-        textcoords="offset points", fontsize=6, ha="right", va="top", color=style.ON_DARK,
-    )  # fmt: skip
+        "veto below 0.3",
+        (0.985, THRESHOLD),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, -1.5),
+        textcoords="offset points",
+        fontsize=6,
+        ha="right",
+        va="top",
+        color=style.ON_DARK,
+    )
     panel.set_ylim(0, 1)
     draw_on.percent_axis(panel.yaxis)
     panel.set_ylabel("of workers' time")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot.evaluation import choice
 from surefoot.evaluation.figures import panel as draw_on
-from surefoot.evaluation.figures import strategy, style, sweep
-from surefoot.evaluation.reading import Evaluation
-from surefoot.evaluation.runs import Runs
+from surefoot.evaluation.figures import strategy, style
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.reading import Evaluation
+    from surefoot.evaluation.runs import Runs
 
 
 def draw(evaluation: Evaluation) -> Any:
@@ -30,7 +32,7 @@ def _draw(runs: Runs) -> Any:
     throughput(panels[0, 0], rows)
     panels[0, 0].set_title(f"(a) throughput of {runs.first.workload}, {style.cores(runs)}")
     tradeoff(panels[1, 0], rows)
-    panels[1, 0].set_title("(b) p99 against throughput: lower right is better")
+    panels[1, 0].set_title("(b) p99 against throughput", loc="left")
     style.footer(figure, style.where(runs))
     return figure
 
@@ -42,9 +44,15 @@ def throughput(panel: Any, rows: list[strategy.Row]) -> None:
         panel.barh(place, rate.value, color=row.look.colour, alpha=0.35, height=0.66, linewidth=0)
         draw_on.dot(panel, rate, place, row.look)
         panel.annotate(
-            draw_on.rate(rate.value), (rate.high, place), xytext=(4, 0), textcoords="offset points", fontsize=6,
-            color=style.SOFT, va="center", ha="left",
-        )  # fmt: skip
+            draw_on.rate(rate.value),
+            (rate.high, place),
+            xytext=(4, 0),
+            textcoords="offset points",
+            fontsize=6,
+            color=style.SOFT,
+            va="center",
+            ha="left",
+        )
     panel.set_yticks(range(len(known)), [row.name for row, _ in known])
     panel.set_ylim(len(known) - 0.4, -0.6)
     panel.grid(axis="y", visible=False)
@@ -64,7 +72,9 @@ def tradeoff(panel: Any, rows: list[strategy.Row]) -> None:
         colour = row.look.colour
         panel.plot([rate.low, rate.high], [tail.value] * 2, color=colour, linewidth=0.8)
         panel.plot([rate.value] * 2, [tail.low, tail.high], color=colour, linewidth=0.8)
-        panel.plot([rate.value], [tail.value], color=colour, marker=row.look.marker, linestyle="none", markersize=4)
+        panel.plot(
+            [rate.value], [tail.value], color=colour, marker=row.look.marker, linestyle="none", markersize=4
+        )
         spots.append((rate.value, tail.value, row))
     draw_on.rates_axis(panel.xaxis)
     panel.set_xlim(0, 1.08 * max(x for x, _, _ in spots))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from surefoot.evaluation import contest
 from surefoot.evaluation.figures import style
-from surefoot.evaluation.runs import Runs
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.runs import Runs
 
 _ORDER = list(style.STRATEGIES)
 _SIZED = ("static", "static-best", "process", "asyncio", "interpreter", "fixed")
@@ -23,9 +26,11 @@ class Row:
 
 
 def rows(runs: Runs, main_python: str) -> list[Row]:
-    """Return what competes in these runs, sweeps left out, in the order in which figures and tables show them."""
+    """Return what competes in these runs, sweeps left out, in the order of figures and tables."""
     compared = runs.where(phase=contest.contested)
-    groups = compared.by(lambda run: (run.strategy, run.threads if run.strategy in _SIZED else None, run.python))
+    groups = compared.by(
+        lambda run: (run.strategy, run.threads if run.strategy in _SIZED else None, run.python)
+    )
     found = []
     for (strategy, threads, python), own in groups.items():
         look = style.look(style.STRATEGIES, strategy)

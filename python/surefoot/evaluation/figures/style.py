@@ -6,17 +6,18 @@ import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from surefoot.evaluation.runs import Runs
+if TYPE_CHECKING:
+    from surefoot.evaluation.runs import Runs
 
 COLUMN_INCHES = 3.5
 """Width of a column of a paper."""
 PAGE_INCHES = 7.0
 """Width of two."""
 
-# Okabe and Ito's palette, which people with any kind of colour vision can tell apart. Lines differ by marker and
-# dash as well, so that a figure survives a black-and-white printer.
+# Okabe and Ito's palette, which people with any kind of colour vision can tell apart. Lines differ by marker
+# and dash as well, so that a figure survives a black-and-white printer.
 INK = "#1b1b1b"
 SOFT = "#5f6368"
 RULE = "#d4d4d4"
@@ -103,7 +104,11 @@ STRATEGIES = {
     "asyncio": Look("asyncio", SKY, ">"),
     "interpreter": Look("interpreters", ORANGE, "h"),
 }
-CORES = {1: Look("one core", BLUE, "o"), 2: Look("two cores", VERMILION, "s"), 4: Look("four cores", PURPLE, "^")}
+CORES = {
+    1: Look("one core", BLUE, "o"),
+    2: Look("two cores", VERMILION, "s"),
+    4: Look("four cores", PURPLE, "^"),
+}
 SHARES = {
     "cpu": Look("CPU", BLUE),
     "runqueue": Look("run queue", ORANGE),
@@ -122,7 +127,9 @@ def look(looks: dict[Any, Look], key: Any) -> Look:
     return Look(text, OTHERS[sum(text.encode()) % len(OTHERS)], "*")
 
 
-def sheet(rows: int, columns: int, height_inches: float, width_inches: float = COLUMN_INCHES, **how: Any) -> Any:
+def sheet(
+    rows: int, columns: int, height_inches: float, width_inches: float = COLUMN_INCHES, **how: Any
+) -> Any:
     """Return a figure and its panels as a grid; `how` goes to matplotlib's ``subplots``."""
     # Without pyplot: no display, no state that figures share.
     from matplotlib.figure import Figure

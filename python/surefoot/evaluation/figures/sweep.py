@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from surefoot.evaluation.curve import Curve
+from typing import TYPE_CHECKING
+
 from surefoot.evaluation.figures.panel import Spot
-from surefoot.evaluation.runs import Metric, Runs
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.curve import Curve
+    from surefoot.evaluation.runs import Metric, Runs
 
 
 def by_threads(runs: Runs, metric: Metric = "tasks_per_s", scale: float = 1.0) -> list[Spot]:

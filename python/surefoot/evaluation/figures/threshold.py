@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot.evaluation import choice
 from surefoot.evaluation.figures import panel as draw_on
-from surefoot.evaluation.figures import style, sweep
+from surefoot.evaluation.figures import style
 from surefoot.evaluation.figures.shares import THRESHOLD
-from surefoot.evaluation.reading import Evaluation
-from surefoot.evaluation.runs import Metric, Runs
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.reading import Evaluation
+    from surefoot.evaluation.runs import Metric, Runs
 
 PANELS: tuple[tuple[str, Metric], ...] = (
     ("throughput, of the best", "tasks_per_s"),
@@ -25,7 +27,9 @@ def threshold_of(run: Any) -> float:
 
 def draw(evaluation: Evaluation) -> Any:
     """Return the figure: throughput, tail latency and the limit that was reached, by threshold."""
-    runs = choice.some(evaluation, "threshold", strategy="paper", parameters=lambda given: "beta_threshold" in given)
+    runs = choice.some(
+        evaluation, "threshold", strategy="paper", parameters=lambda given: "beta_threshold" in given
+    )
     figure, panels = style.sheet(len(PANELS), 1, 1.25 * len(PANELS) + 0.5, sharex=True)
     for letter, panel, (title, metric) in zip("abc", panels[:, 0], PANELS, strict=True):
         labels = []

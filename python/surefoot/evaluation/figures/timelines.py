@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot.evaluation import choice
 from surefoot.evaluation.figures import panel as draw_on
-from surefoot.evaluation.figures import style, sweep
-from surefoot.evaluation.reading import Evaluation
+from surefoot.evaluation.figures import style
 from surefoot.evaluation.records import SHARES, Run
-from surefoot.evaluation.runs import Runs
+
+if TYPE_CHECKING:
+    from surefoot.evaluation.reading import Evaluation
+    from surefoot.evaluation.runs import Runs
 
 STRATEGIES = ("paper", "betapool", "knee")
 _STEP_S = 0.5
@@ -48,9 +50,16 @@ def _draw(runs: Runs) -> Any:
     panels[2, 0].set_ylabel("of workers' time")
     from matplotlib.patches import Patch
 
-    handles = [Patch(color=look.colour, alpha=0.75, linewidth=0, label=look.name) for look in style.SHARES.values()]
-    figure.legend(handles=handles, loc="outside upper right", ncols=4, frameon=False, fontsize=6, handlelength=1.4)
-    facts = [*style.where(runs), f"{runs.first.workload}; of each strategy the run in the middle; ticks: vetoes"]
+    handles = [
+        Patch(color=look.colour, alpha=0.75, linewidth=0, label=look.name) for look in style.SHARES.values()
+    ]
+    figure.legend(
+        handles=handles, loc="outside upper right", ncols=4, frameon=False, fontsize=6, handlelength=1.4
+    )
+    facts = [
+        *style.where(runs),
+        f"{runs.first.workload}; of each strategy the run in the middle; ticks: vetoes",
+    ]
     style.footer(figure, facts)
     return figure
 
@@ -61,20 +70,29 @@ def _limit(panel: Any, run: Run, look: style.Look) -> None:
     panel.step(xs, limits, where="post", color=look.colour)
     panel.set_ylim(bottom=0)
     if points:
-        draw_on.note(panel, f"{limits[-1]:g}", xs[-1], limits[-1], dx=-2, dy=3, colour=look.colour, ha="right")
+        draw_on.note(
+            panel, f"{limits[-1]:g}", xs[-1], limits[-1], dx=-2, dy=3, colour=look.colour, ha="right"
+        )
     vetoes = [each for each in run.measurement.decisions if "veto" in each.rule or "veto" in each.reason]
     for each in vetoes:
         panel.axvline(each.at_s, ymax=0.06, color=style.INK, linewidth=0.6)
     count = sum(run.measurement.vetoes.values())
     said = ", ".join(f"{number} {reason}" for reason, number in sorted(run.measurement.vetoes.items()))
     panel.annotate(
-        f"vetoes: {said}" if count else "vetoes: none", (0.98, 0.08), xycoords="axes fraction", fontsize=6,
-        ha="right", va="bottom", color=style.SOFT,
-    )  # fmt: skip
+        f"vetoes: {said}" if count else "vetoes: none",
+        (0.98, 0.08),
+        xycoords="axes fraction",
+        fontsize=6,
+        ha="right",
+        va="bottom",
+        color=style.SOFT,
+    )
 
 
 def _throughput(panel: Any, run: Run, look: style.Look) -> None:
-    points = [(point.at_s, point.tasks_done) for point in run.measurement.timeline if point.tasks_done is not None]
+    points = [
+        (point.at_s, point.tasks_done) for point in run.measurement.timeline if point.tasks_done is not None
+    ]
     xs, rates = [], []
     before_s, before = 0.0, 0
     for at_s, done in points:
@@ -96,8 +114,13 @@ def _shares(panel: Any, run: Run) -> None:
         panel.stackplot([p.at_s for p in points], *heights, colors=colours, alpha=0.75, linewidth=0)
     else:
         panel.annotate(
-            "not measured by this pool", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center",
-            color=style.SOFT, fontsize=6,
-        )  # fmt: skip
+            "not measured by this pool",
+            (0.5, 0.5),
+            xycoords="axes fraction",
+            ha="center",
+            va="center",
+            color=style.SOFT,
+            fontsize=6,
+        )
     panel.set_ylim(0, 1)
     draw_on.percent_axis(panel.yaxis)
