@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import itertools
 import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -13,12 +17,14 @@ import kinds
 if kinds.STANDARD_ONLY:
     pytest.skip("SUREFOOT_TEST_STANDARD_ONLY=1", allow_module_level=True)
 
-pytest.importorskip("matplotlib")
+mpl = pytest.importorskip("matplotlib")
+
+from matplotlib.text import Text
 
 import evaluation_records
 from child import LIMIT_S
 from surefoot.evaluation import reading
-from surefoot.evaluation.figures import CATALOGUE, NoRecordsError, draw_all, svg
+from surefoot.evaluation.figures import CATALOGUE, NoRecordsError, draw_all, style, svg
 
 WITHOUT_RECORDS = {"architecture", "controller-flow"}
 each_figure = pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
@@ -29,69 +35,75 @@ def evaluation():
     return reading.of_lines(evaluation_records.lines())
 
 
+@dataclasses.dataclass
+class Drawn:
+    """A figure's file, its own box and the boxes of all words that were drawn."""
+
+    svg: str
+    whole: Any
+    words: list[tuple[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def drawn(evaluation):
+    """Draws a figure, once for all tests."""
+
+    @functools.cache
+    def draw(entry):
+        with mpl.rc_context(style.RC), pytest.MonkeyPatch.context() as patch:
+            figure = entry.draw(evaluation)
+            figure.canvas.draw()  # the layout is settled now
+            words = []
+
+            def note(text, renderer, *rest):
+                original(text, renderer, *rest)
+                if text.get_visible() and text.get_text().strip():
+                    words.append((text.get_text(), Text.get_window_extent(text, renderer)))
+
+            # Labels of ticks beyond an axis' limits exist, too, but are never drawn.
+            original = Text.draw
+            patch.setattr(Text, "draw", note)
+            figure.canvas.draw()
+        return Drawn(svg(entry, evaluation), figure.bbox, words)
+
+    return draw
+
+
 @each_figure
-def test_a_figure_says_what_was_measured_where(evaluation, entry):
-    drawing = svg(entry, evaluation)
-    words = " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", drawing))
+def test_a_figure_says_what_was_measured_where(drawn, entry):
+    words = " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", drawn(entry).svg))
+    assert words
     if entry.name in WITHOUT_RECORDS:
         return
     assert "Synthetic Processor 9000" in words
     assert "CPython 3." in words
     assert re.search(r"(one|two) cores?", words)
-    if {"cliff", "latency", "combined", "opening", "paradox"} & {entry.name}:
+    if entry.name in {"cliff", "latency", "combined", "opening", "paradox"}:
         assert "were missing" in words
 
 
 @each_figure
-def test_the_same_records_give_the_same_figure(evaluation, entry):
-    assert svg(entry, evaluation) == svg(entry, evaluation)
+def test_the_same_records_give_the_same_figure(evaluation, drawn, entry):
+    assert svg(entry, evaluation) == drawn(entry).svg
 
 
 @each_figure
-def test_no_word_sticks_out(evaluation, entry):
+def test_no_word_sticks_out(drawn, entry):
     """Whatever is cut off at the edge, or stands on another word, is not legible."""
-    import matplotlib as mpl
-
-    from surefoot.evaluation.figures import style
-
-    with mpl.rc_context(style.RC):
-        figure = entry.draw(evaluation)
-        figure.draw_without_rendering()
-    whole = figure.bbox
-    words = [text for text in figure.findobj(mpl.text.Text) if text.get_visible() and text.get_text().strip()]
+    whole, words = drawn(entry).whole, drawn(entry).words
     assert words
-    boxes = []
-    for text in words:
-        axes = text.axes
-        if axes is not None and not axes.axison and text in (axes.title, axes.xaxis.label, axes.yaxis.label):
-            continue
-        if axes is not None and text in {
-            *axes.get_xticklabels(minor=True),
-            *axes.get_yticklabels(minor=True),
-        }:
-            continue
-        box = text.get_window_extent()
-        if box.width < 1:
-            continue
-        # A tick beyond the axis' limits has a label that is not drawn.
-        if axes is not None:
-            across, down = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
-            if text in axes.get_xticklabels() and not axes.bbox.x0 - 2 <= across <= axes.bbox.x1 + 2:
-                continue
-            if text in axes.get_yticklabels() and not axes.bbox.y0 - 2 <= down <= axes.bbox.y1 + 2:
-                continue
-        slack = 1.5
-        least, most = min(box.x0, box.y0), max(box.x1 - whole.x1, box.y1 - whole.y1)
-        assert -slack <= least, text.get_text()
-        assert most <= slack, text.get_text()
-        boxes.append((text.get_text(), box))
-    for number, (said, box) in enumerate(boxes):
-        for other_said, other in boxes[number + 1 :]:
-            wide = min(box.x1, other.x1) - max(box.x0, other.x0)
-            high = min(box.y1, other.y1) - max(box.y0, other.y0)
-            smaller = min(box.width * box.height, other.width * other.height)
-            overlap = wide * high if wide > 0 and high > 0 else 0.0
-            assert overlap <= 0.15 * smaller, (said, other_said)
+    slack = 1.5
+    out = [said for said, box in words if min(box.x0, box.y0) < -slack]
+    out += [said for said, box in words if max(box.x1 - whole.x1, box.y1 - whole.y1) > slack]
+    assert out == []
+    on_each_other = []
+    for (said, box), (other_said, other) in itertools.combinations(words, 2):
+        wide = min(box.x1, other.x1) - max(box.x0, other.x0)
+        high = min(box.y1, other.y1) - max(box.y0, other.y0)
+        smaller = min(box.width * box.height, other.width * other.height)
+        if wide > 0 and high > 0 and wide * high > 0.15 * smaller:
+            on_each_other.append((said, other_said))
+    assert on_each_other == []
 
 
 @each_figure
