@@ -52,7 +52,7 @@ def drawn(evaluation):
     def draw(entry):
         with mpl.rc_context(style.RC), pytest.MonkeyPatch.context() as patch:
             figure = entry.draw(evaluation)
-            figure.canvas.draw()  # the layout is settled now
+            figure.draw_without_rendering()  # the layout is settled now
             words = []
 
             def note(text, renderer, *rest):
@@ -63,7 +63,7 @@ def drawn(evaluation):
             # Labels of ticks beyond an axis' limits exist, too, but are never drawn.
             original = Text.draw
             patch.setattr(Text, "draw", note)
-            figure.canvas.draw()
+            figure.draw_without_rendering()
         return Drawn(svg(entry, evaluation), figure.bbox, words)
 
     return draw

@@ -62,7 +62,10 @@ FAINT = """(() => {
         return (a + 0.05) / (b + 0.05);
     };
     const texts = Array.from(document.querySelectorAll("main p, main td, main th, main dd, .verdict"));
+    const words = Array.from(document.querySelectorAll("svg.figure text"))
+        .filter(each => !["rgb(254, 254, 254)", "rgb(1, 1, 1)"].includes(getComputedStyle(each).fill));
     return texts.filter(each => contrast(getComputedStyle(each).color) < 4.5)
+        .concat(words.filter(each => contrast(getComputedStyle(each).fill) < 4.5))
         .map(each => each.outerHTML.slice(0, 99));
 })()"""
 

@@ -20,6 +20,12 @@ COLOURS = {
     "purple": style.PURPLE,
     "sky": style.SKY,
     "grey": style.GREY,
+    "vermilion-words": style.words(style.VERMILION),
+    "green-words": style.words(style.GREEN),
+    "orange-words": style.words(style.ORANGE),
+    "purple-words": style.words(style.PURPLE),
+    "sky-words": style.words(style.SKY),
+    "grey-words": style.words(style.GREY),
 }
 
 

@@ -46,7 +46,14 @@ def draw(evaluation: Evaluation) -> Any:
                     markeredgecolor=look.colour,
                 )
                 draw_on.note(
-                    panel, "knee", limit.value, rate.value, dy=4, colour=style.STRATEGIES["knee"].colour
+                    panel,
+                    "knee",
+                    limit.value,
+                    rate.value,
+                    dx=4,
+                    dy=-4,
+                    ha="left",
+                    colour=style.STRATEGIES["knee"].colour,
                 )
         low, high = panel.get_ylim()
         panel.set_ylim(0, high + 0.12 * (high - low))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from surefoot.evaluation.figures.style import PAPER, SOFT, Look
+from surefoot.evaluation.figures.style import PAPER, SOFT, Look, words
 
 if TYPE_CHECKING:
     from surefoot.evaluation.estimate import Estimate
@@ -137,7 +137,7 @@ def end_labels(panel: Any, labels: Sequence[Label], *, size: float = 6.5, height
             xycoords="axes fraction",
             xytext=(3, 0),
             textcoords="offset points",
-            color=label.colour,
+            color=words(label.colour),
             fontsize=size,
             va="center",
             ha="left",
@@ -180,7 +180,7 @@ def note(
         (x, y),
         xytext=(dx, dy),
         textcoords="offset points",
-        color=colour,
+        color=words(colour),
         fontsize=6,
         ha=ha,
         va="bottom" if dy >= 0 else "top",
@@ -243,7 +243,7 @@ def spread_names(panel: Any, spots: Sequence[tuple[float, float, str, str]], *, 
             xytext=((cx - px) / scale, (cy - py) / scale),
             textcoords="offset points",
             fontsize=size,
-            color=colour,
+            color=words(colour),
             ha="center",
             va="center",
             arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}

@@ -30,6 +30,16 @@ PURPLE = "#cc79a7"
 SKY = "#56b4e9"
 GREY = "#8a8a8a"
 
+# The same hues, dark enough for small words on paper: a line may be paler than what is to be read.
+_WORDS = {
+    VERMILION: "#b34e00",
+    GREEN: "#00704f",
+    ORANGE: "#8a5a00",
+    PURPLE: "#a34878",
+    SKY: "#1b6fa8",
+    GREY: "#6b6b6b",
+}
+
 # On coloured ground, whatever the page's: not among the colours that a page may exchange.
 ON_DARK = "#fefefe"
 ON_LIGHT = "#010101"
@@ -119,6 +129,11 @@ OTHERS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, GREY)
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 8: "eight"}
 
 
+def words(colour: str) -> str:
+    """Return the colour of words about a line of this colour."""
+    return _WORDS.get(colour, colour)
+
+
 def look(looks: dict[Any, Look], key: Any) -> Look:
     """Return how something is drawn, also what no figure has met yet."""
     if key in looks:
@@ -176,7 +191,7 @@ def machine(cpu_model: str) -> str:
 def footer(figure: Any, facts: Iterable[str]) -> None:
     """Write what was measured where below the panels."""
     width, height = figure.get_size_inches()
-    text = "\n".join(textwrap.wrap("; ".join(fact for fact in facts if fact), int(width * 24)))
+    text = "\n".join(textwrap.wrap("; ".join(fact for fact in facts if fact), int(width * 22)))
     line_inches = 0.095
     room = (line_inches * (text.count("\n") + 1) + 0.03) / height
     figure.text(0.01, 0.008, text, fontsize=5.5, color=SOFT, va="bottom", ha="left", linespacing=1.15)

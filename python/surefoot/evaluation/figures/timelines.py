@@ -45,6 +45,9 @@ def _draw(runs: Runs) -> Any:
         _shares(panels[2, column], run)
         panels[0, column].set_title(f"({'abc'[column]}) {look.name}")
         panels[2, column].set_xlabel("s")
+    # Only now: what all panels of a row share must fit the highest of them.
+    for row in panels[:2]:
+        row[0].set_ylim(bottom=0)
     panels[0, 0].set_ylabel("limit, workers")
     panels[1, 0].set_ylabel("tasks/s")
     panels[2, 0].set_ylabel("of workers' time")
@@ -68,7 +71,6 @@ def _limit(panel: Any, run: Run, look: style.Look) -> None:
     points = [point for point in run.measurement.timeline if point.limit is not None]
     xs, limits = [point.at_s for point in points], [float(point.limit or 0) for point in points]
     panel.step(xs, limits, where="post", color=look.colour)
-    panel.set_ylim(bottom=0)
     if points:
         draw_on.note(
             panel, f"{limits[-1]:g}", xs[-1], limits[-1], dx=-2, dy=3, colour=look.colour, ha="right"
@@ -78,14 +80,9 @@ def _limit(panel: Any, run: Run, look: style.Look) -> None:
         panel.axvline(each.at_s, ymax=0.06, color=style.INK, linewidth=0.6)
     count = sum(run.measurement.vetoes.values())
     said = ", ".join(f"{number} {reason}" for reason, number in sorted(run.measurement.vetoes.items()))
-    panel.annotate(
-        f"vetoes: {said}" if count else "vetoes: none",
-        (0.98, 0.08),
-        xycoords="axes fraction",
-        fontsize=6,
-        ha="right",
-        va="bottom",
-        color=style.SOFT,
+    # Below the panel, where no line can cross it.
+    panel.set_xlabel(
+        f"vetoes: {said}" if count else "vetoes: none", fontsize=6, loc="right", color=style.SOFT
     )
 
 
@@ -101,7 +98,6 @@ def _throughput(panel: Any, run: Run, look: style.Look) -> None:
             rates.append((done - before) / (at_s - before_s))
             before_s, before = at_s, done
     panel.plot(xs, rates, color=look.colour)
-    panel.set_ylim(bottom=0)
     draw_on.rates_axis(panel.yaxis)
 
 
