@@ -17,8 +17,9 @@ import kinds
 if kinds.STANDARD_ONLY:
     pytest.skip("SUREFOOT_TEST_STANDARD_ONLY=1", allow_module_level=True)
 
-mpl = pytest.importorskip("matplotlib")
+pytest.importorskip("matplotlib")
 
+import matplotlib as mpl
 from matplotlib.text import Text
 
 import evaluation_records

@@ -31,7 +31,7 @@ def draw(evaluation: Evaluation) -> Any:
         panel.set_title(f"({letter}) {style.cores(own)}")
         panel.set_ylabel("wall time of a task, ms")
     draw_on.threads_axis(panels[-1, 0], runs.values("threads"))
-    style.footer(figure, [*style.where(runs), "micro on the standard pool, taken inside the task"])
+    style.footer(figure, [*style.where(runs), "micro, standard pool; time inside the task"])
     return figure
 
 

@@ -188,15 +188,22 @@ def note(
     )
 
 
-def key(panel: Any, looks: Iterable[Look], **how: Any) -> None:
-    """Draw a key of what is drawn by marker and dash, where direct labels have no room."""
+def key_above(figure: Any, looks: Iterable[Look], columns: int) -> None:
+    """Draw a key of markers above all panels, where no data can meet it."""
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=each.colour, marker=each.marker, linestyle=each.dash, label=each.name)
+        Line2D([], [], color=each.colour, marker=each.marker, linestyle="none", label=each.name)
         for each in looks
     ]
-    panel.legend(handles=handles, frameon=False, handlelength=2.2, borderaxespad=0.2, **how)
+    figure.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncols=columns,
+        frameon=False,
+        fontsize=6.5,
+        handlelength=1,
+    )
 
 
 def spread_names(panel: Any, spots: Sequence[tuple[float, float, str, str]], *, size: float = 5.5) -> None:
@@ -247,7 +254,7 @@ def spread_names(panel: Any, spots: Sequence[tuple[float, float, str, str]], *, 
             ha="center",
             va="center",
             arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}
-            if far > 8
+            if far > 0
             else None,
         )
 

@@ -41,7 +41,7 @@ def draw(evaluation: Evaluation) -> Any:
                 draw_on.dot(tail, each.tail, names.index(profile) + offset, look)
         if found:
             size = "" if name != "static" else _size(runs)
-            shown.append(style.Look(look.name + size, look.colour, look.marker, "none"))
+            shown.append(style.Look(look.name + size, look.colour, look.marker))
     for panel in (efficiency, tail):
         panel.axvline(1.0, color=style.INK, linewidth=0.8, zorder=1)
         panel.set_yticks(range(len(names)), names)
@@ -53,14 +53,7 @@ def draw(evaluation: Evaluation) -> Any:
     tail.set_title("(b) p99, of static best's (dashed: bar of 1.3)")
     tail.axvline(TAIL_MOST, color=style.SOFT, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
     tail.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    figure.legend(
-        handles=_handles(shown),
-        loc="outside upper center",
-        ncols=3,
-        frameon=False,
-        fontsize=6.5,
-        handlelength=1,
-    )
+    draw_on.key_above(figure, shown, 3)
     style.footer(figure, style.where(runs))
     return figure
 
@@ -68,9 +61,3 @@ def draw(evaluation: Evaluation) -> Any:
 def _size(runs: Runs) -> str:
     sizes = runs.where(strategy="static", phase=contest.contested).values("threads")
     return f" {sizes[0]}" if len(sizes) == 1 else ""
-
-
-def _handles(looks: list[style.Look]) -> list[Any]:
-    from matplotlib.lines import Line2D
-
-    return [Line2D([], [], color=x.colour, marker=x.marker, linestyle=x.dash, label=x.name) for x in looks]

@@ -18,7 +18,7 @@ def draw(evaluation: Evaluation) -> Any:
     """Return the figure: throughput and p99 against the best static pool under the same quota."""
     runs = choice.some(evaluation, "quota", quota_cores=lambda quota: quota is not None)
     places = sorted({(run.workload, run.quota_cores) for run in runs}, key=lambda each: (each[0], each[1]))
-    figure, panels = style.sheet(2, 1, 0.34 * len(places) + 1.3, sharey=True)
+    figure, panels = style.sheet(2, 1, 0.34 * len(places) + 1.45, sharey=True)
     shown = []
     for offset, name in zip((-0.22, 0.0, 0.22), STRATEGIES, strict=True):
         look = style.look(style.STRATEGIES, name)
@@ -28,7 +28,7 @@ def draw(evaluation: Evaluation) -> Any:
             if each.tail is not None:
                 draw_on.dot(panels[1, 0], each.tail, places.index(place) + offset, look)
         if found:
-            shown.append(style.Look(look.name, look.colour, look.marker, "none"))
+            shown.append(look)
     if not shown:
         raise choice.NoRecordsError("nothing was compared in experiment 'quota'")
     names = [f"{workload}, {quota:g} core{'' if quota == 1 else 's'}" for workload, quota in places]
@@ -41,6 +41,6 @@ def draw(evaluation: Evaluation) -> Any:
     panels[1, 0].set_xscale("log", base=2)
     panels[1, 0].xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     panels[1, 0].set_title("(b) p99, of static best's")
-    draw_on.key(panels[0, 0], shown, loc="lower left")
+    draw_on.key_above(figure, shown, 3)
     style.footer(figure, [*style.where(runs), "static best: under the same quota"])
     return figure

@@ -50,18 +50,20 @@ def _stack(panel: Any, runs: Runs) -> None:
         panel.stackplot(xs, *heights, colors=colours, alpha=0.75, linewidth=0)
         panel.set_xlim(min(xs), max(xs))
     blocked = sweep.by_threads(runs, beta)
-    draw_on.line(panel, blocked, style.Look("beta", style.INK))
+    # The first and the last point, and 100 %, lie on the edge of the panel.
+    draw_on.line(panel, blocked, style.Look("beta", style.INK), clip_on=False)
     panel.axhline(THRESHOLD, color=style.INK, linewidth=0.8, linestyle=(0, (4, 2)))
     panel.annotate(
         "veto below 0.3",
         (0.985, THRESHOLD),
         xycoords=("axes fraction", "data"),
-        xytext=(0, -1.5),
+        xytext=(0, -3),
         textcoords="offset points",
         fontsize=6,
         ha="right",
         va="top",
-        color=style.ON_DARK,
+        color=style.INK,
+        bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 1},
     )
     panel.set_ylim(0, 1)
     draw_on.percent_axis(panel.yaxis)

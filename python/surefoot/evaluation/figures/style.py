@@ -164,13 +164,19 @@ def cores(runs: Runs) -> str:
     return said
 
 
-def where(runs: Runs) -> list[str]:
-    """Return the facts that every figure states: machine, interpreters, cores, repeats, noise."""
+def where(runs: Runs, shown: str | None = None) -> list[str]:
+    """Return the facts that every figure states: machine, interpreters, cores, repeats, noise.
+
+    Args:
+        runs: What the figure is made of.
+        shown: What is drawn of them, where it is not their medians with 95 % intervals.
+    """
     machines = sorted({machine(run.machine.cpu_model) for run in runs})
     pythons = sorted({f"CPython {run.interpreter.name}" for run in runs})
     repeats = max(len(own) for own in runs.by(_cell).values())
+    medians = f"medians of {repeats}, 95 %" if repeats > 1 else "one run each, no interval"
     facts = [", ".join(machines), ", ".join(pythons), cores(runs)]
-    facts.append(f"medians of {repeats}, 95 %" if repeats > 1 else "one run each, no interval")
+    facts.append(shown or medians)
     noisy = sum(run.is_noisy for run in runs.calm())
     if noisy:
         facts.append(f"{noisy} of {len(runs)} runs noisy")

@@ -60,8 +60,8 @@ def _draw(runs: Runs) -> Any:
         handles=handles, loc="outside upper right", ncols=4, frameon=False, fontsize=6, handlelength=1.4
     )
     facts = [
-        *style.where(runs),
-        f"{runs.first.workload}; of each strategy the run in the middle; ticks: vetoes",
+        *style.where(runs, "of each strategy the run in the middle"),
+        f"{runs.first.workload}; ticks: vetoes",
     ]
     style.footer(figure, facts)
     return figure
