@@ -221,11 +221,11 @@ def spread_names(panel: Any, spots: Sequence[tuple[float, float, str, str]], *, 
     places = [panel.transData.transform((x, y)) for x, y, _, _ in spots]
     dots = [(px - 3 * scale, py - 3 * scale, px + 3 * scale, py + 3 * scale) for px, py in places]
     for number, (x, y, text, colour) in sorted(enumerate(spots), key=lambda each: -len(each[1][2])):
-        wide, high = 0.62 * size * len(text) * scale, 1.15 * size * scale
+        wide, high = 0.56 * size * len(text) * scale, 1.15 * size * scale
         px, py = places[number]
         best, cost = None, float("inf")
-        for far in (0, 8, 16, 26, 38, 52, 68, 86):
-            for side in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)):
+        for far in (0, 4, 8, 16, 26, 38, 52, 68, 86):
+            for side in _SIDES:
                 cx = px + side[0] * (wide / 2 + (5 + far) * scale)
                 cy = py + side[1] * (high / 2 + (4 + far) * scale)
                 rectangle = (cx - wide / 2, cy - high / 2, cx + wide / 2, cy + high / 2)
@@ -237,7 +237,8 @@ def spread_names(panel: Any, spots: Sequence[tuple[float, float, str, str]], *, 
                 )
                 others = [*taken, *(dot for i, dot in enumerate(dots) if i != number)]
                 overlap = sum(_overlap(rectangle, other) for other in others)
-                price = 50 * overlap + 200 * outside + far * scale
+                crossed = sum(_crosses((px, py), (cx, cy), other) for other in taken) if far else 0
+                price = 50 * overlap + 200 * outside + (far + 20 * crossed) * scale
                 if price < cost:
                     best, cost = (cx, cy, rectangle, far), price
         if best is None:
@@ -257,6 +258,26 @@ def spread_names(panel: Any, spots: Sequence[tuple[float, float, str, str]], *, 
             if far > 0
             else None,
         )
+
+
+# Where a name may stand from its point, the best places first.
+_SIDES = (
+    *((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)),
+    *((0.5, 1), (-0.5, 1), (0.5, -1), (-0.5, -1)),
+)
+
+
+def _crosses(
+    start: tuple[float, float], end: tuple[float, float], box: tuple[float, float, float, float]
+) -> bool:
+    """Say whether a line runs through a rectangle; to a pixel or so."""
+    steps = 24
+    for step in range(1, steps):
+        x = start[0] + (end[0] - start[0]) * step / steps
+        y = start[1] + (end[1] - start[1]) * step / steps
+        if box[0] < x < box[2] and box[1] < y < box[3]:
+            return True
+    return False
 
 
 def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
