@@ -97,8 +97,9 @@ def report(*words):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("size", "dark"), [("desktop", False), ("phone", True)], ids=["desktop-light", "phone-dark"]
+)
 def test_in_a_browser(browser, made, tmp_path, size, dark):
     path, records = made
     width, height = SIZES[size]
