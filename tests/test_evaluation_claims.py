@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import html.parser
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,45 +50,6 @@ def test_keys_are_unique_and_everything_is_said():
         assert claim.text.endswith(".")
         assert claim.place
         assert claim.rule.endswith((".", ".)"))
-
-
-def test_the_paper_s_numbers_are_covered():
-    said = " ".join(f"{claim.text} {claim.place}" for group in GROUPS for claim in group.claims)
-    for number in (
-        "32.2 %",
-        "33.3 %",
-        "2048 threads",
-        "32 threads",
-        "64 threads",
-        "90x",
-        "0.9",
-        "0.3",
-        "47 %",
-        "53 %",
-        "95 %",
-        "24,500",
-        "37,400",
-        "36,100",
-        "31.2 ms",
-        "10.1 ms",
-        "11.8 ms",
-        "1024 threads",
-        "10 ms SLA",
-        "3x",
-        "10 ms CPU and 50 ms I/O",
-        "100 iterations",
-        "20 to 30 MB",
-        "1 GB",
-        "50 to 200",
-        "5 ms",
-        "75 %",
-        "68 %",
-        "5 to 7 years",
-        "order of magnitude",
-    ):
-        assert number in said, number
-    for section in ("abstract", "1.4", "4", "5.1", "5.3", "6.2", "7.2", "7.3", "8"):
-        assert re.search(rf"\b{re.escape(section)}\b", said), section
 
 
 def test_whole_records_judge_all_but_what_lies_outside(evaluation):

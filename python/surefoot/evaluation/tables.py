@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from surefoot.evaluation import choice, contest, words
-from surefoot.evaluation.claims import bars, sweeps
+from surefoot.evaluation.claims import bars, solution, sweeps
 from surefoot.evaluation.figures import overhead, strategy, style
 from surefoot.evaluation.figures.memory import MIB
 
@@ -79,12 +79,14 @@ def solutions(evaluation: Evaluation) -> Table:
         by_python = own.by("python")
         for row in strategy.rows(own, choice.main_python(own).first.python):
             reference = contest.best(by_python[row.runs.first.python])
+            naive = solution.of(by_python[row.runs.first.python], "naive")
             rows.append(
                 (
                     workload,
                     row.name,
                     _said(row.runs, "tasks_per_s"),
                     _ratio(row.runs, reference, "tasks_per_s"),
+                    _ratio(row.runs, naive, "tasks_per_s"),
                     _said(row.runs, "wall_ms_p50"),
                     _said(row.runs, "wall_ms_p99"),
                     _ratio(row.runs, reference, "wall_ms_p99"),
@@ -97,6 +99,7 @@ def solutions(evaluation: Evaluation) -> Table:
         "strategy",
         "tasks/s",
         "of static best",
+        f"of static {solution.NAIVE}",
         "p50 ms",
         "p99 ms",
         "of static best",

@@ -204,7 +204,7 @@ CLAIMS = (
     ),
     Claim(
         "cliff-alike",
-        "Single core and quad core suffer about the same degradation, 33 %.",
+        "Single core and quad core suffer about the same degradation, 32 to 33 %.",
         "4; 8",
         "Holds if both lose at least 20 % and the losses are within 10 points of each other; in part if "
         "both lose at least 20 %.",

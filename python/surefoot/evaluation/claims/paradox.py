@@ -137,7 +137,8 @@ CLAIMS = (
     ),
     Claim(
         "paradox-spinning",
-        "Threads spin or wait on the other cores, consuming CPU cycles without progress.",
+        "With 100 threads on 4 cores the OS wakes up 4 threads, and those on the other 3 cores spin or wait, "
+        "consuming CPU cycles without progress.",
         "4",
         "CPU time for each task, likewise. Holds if the middle ratio is at least 1.5; in part if at least "
         "1.15.",
