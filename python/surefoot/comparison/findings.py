@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot.comparison.notes import Note, within
-from surefoot.workloads.closed_loop import Window
+
+if TYPE_CHECKING:
+    from surefoot.workloads.closed_loop import Window
 
 __all__ = ["of_window", "timeline"]
 
 _STATES = ("cpu", "runqueue", "gil", "io")
-# As the exporters: a little that could not be split does not spoil the rest.
-_UNSPLIT_MOST = 0.02
+# Of the blocked time, at least so much must have been split for the rest to be taken as alike.
+_SPLIT_LEAST = 0.5
 
 
 def of_window(notes: Sequence[Note], window: Window) -> dict[str, Any]:
@@ -30,8 +32,7 @@ def of_window(notes: Sequence[Note], window: Window) -> dict[str, Any]:
         first, last = inside[0], inside[-1]
         found["gil_switches_per_s"] = _gil_switches_per_s(first, last)
         found["beta_mean"] = _beta(first, last)
-        shares = _shares(first, last)
-        found["shares"] = None if shares is None else {**shares, "error": last.get("error")}
+        found["shares"] = _shares(first, last)
         if "vetoes" in last:
             before = first["vetoes"]
             counts = {reason: count - before.get(reason, 0) for reason, count in last["vetoes"].items()}
@@ -61,7 +62,7 @@ def timeline(notes: Sequence[Note], window: Window, ends_ns: Sequence[int]) -> l
                 "tasks_done": bisect_right(ordered, note["at_ns"]),
                 "queued": note.get("queued"),
                 "beta": None if before is None else _beta(before, note),
-                **(shares or dict.fromkeys(_STATES)),
+                **{state: shares[state] if shares else None for state in _STATES},
             }
         )
     return entries
@@ -83,7 +84,11 @@ def _beta(first: Note, last: Note) -> float | None:
 
 
 def _shares(first: Note, last: Note) -> dict[str, float | None] | None:
-    """Return where the workers' time went between two notes."""
+    """Return where the workers' time went between two notes, and how much of it may be in the wrong place.
+
+    Blocked time is split into ``gil`` and ``io`` a while after it passed. What was split between the notes
+    stands for all that was blocked between them, and the difference counts as error.
+    """
     if "worker_s" not in first or "worker_s" not in last:
         return None
     spent_s = {state: last["worker_s"][state] - first["worker_s"][state] for state in _STATES}
@@ -91,11 +96,16 @@ def _shares(first: Note, last: Note) -> dict[str, float | None] | None:
     total_s = sum(spent_s.values()) + unsplit_s
     if total_s <= 0.0:
         return None
-    is_split = unsplit_s <= _UNSPLIT_MOST * total_s
-    return {
-        state: spent_s[state] / total_s if is_split or state in ("cpu", "runqueue") else None
-        for state in _STATES
-    }
+    shares: dict[str, float | None] = dict.fromkeys((*_STATES, "error"))
+    shares["cpu"], shares["runqueue"] = spent_s["cpu"] / total_s, spent_s["runqueue"] / total_s
+    split_s = spent_s["gil"] + spent_s["io"]
+    blocked_s = max(0.0, split_s + unsplit_s)
+    if split_s > 0.0 and split_s >= _SPLIT_LEAST * blocked_s:
+        for state in ("gil", "io"):
+            shares[state] = spent_s[state] / split_s * blocked_s / total_s
+        if last.get("error") is not None:
+            shares["error"] = min(1.0, last["error"] + abs(unsplit_s) / total_s)
+    return shares
 
 
 def _decisions(notes: Sequence[Note], window: Window) -> list[dict[str, Any]]:
@@ -107,10 +117,9 @@ def _decisions(notes: Sequence[Note], window: Window) -> list[dict[str, Any]]:
             "limit": each["limit"],
             "rule": each["rule"],
             "reason": each["reason"],
-            "veto": each.get("veto"),
         }
-        same = ("limit", "veto")
-        if entry["veto"] and found and all(found[-1][key] == entry[key] for key in same):
+        same = ("limit", "rule", "reason")
+        if entry["rule"] == "veto" and found and all(found[-1][key] == entry[key] for key in same):
             continue
         if each["at_ns"] <= window.end_ns:
             found.append(entry)

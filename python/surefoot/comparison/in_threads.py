@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from surefoot import FixedController, KneeController, PaperController, Window
 from surefoot.comparison import insight
-from surefoot.comparison.notes import Note
 from surefoot.comparison.stage import BACKLOG_S, Stage
 from surefoot.workloads.measured_process import Crew, Pool, Supervisor, open_books, run_until_killed, timed
+
+if TYPE_CHECKING:
+    from surefoot.comparison.notes import Note
 
 __all__ = [
     "run_fixed",
@@ -61,7 +63,7 @@ def run_sequential(stage: Stage) -> NoReturn:
     look = stage.observer(lambda: {"limit": 1, "workers_live": 1}).look
     task = timed(stage.make_task(), stage.ledger)
     every_s = stage.look_s or _LOOK_S
-    supervisor = Supervisor()
+    supervisor = Supervisor(stage.ledger)
     look()
     open_books(stage.ledger)
     look_next_s = time.monotonic() + every_s

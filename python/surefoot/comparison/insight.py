@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot import registry
-from surefoot.comparison.notes import Note
 from surefoot.workloads import pools
+
+if TYPE_CHECKING:
+    from surefoot.comparison.notes import Note
 
 __all__ = ["of_ours", "of_standard"]
 
@@ -73,7 +75,6 @@ class _Insight:
                     "limit": each.limit,
                     "rule": "veto" if each.veto else each.rule,
                     "reason": each.reason,
-                    "veto": each.veto,
                 }
                 for each in decisions
             ],

@@ -18,9 +18,9 @@ from surefoot.workloads.ledger import Fact, Ledger
 __all__ = ["Note", "Notes", "Observer", "gil_switches"]
 
 Note = dict[str, Any]
-"""``limit`` and ``workers_live``; where they are known ``queued``, ``beta`` (tasks, their mean), ``worker_s``,
-``unsplit_s``, ``error``, ``vetoes``, and ``decisions`` since the last note. The observer adds ``at_ns`` and
-``gil_switches``."""
+"""``limit`` and ``workers_live``; where they are known ``queued``, ``beta`` (tasks, their mean),
+``worker_s``, ``unsplit_s``, ``error``, ``vetoes``, and ``decisions`` since the last note. The observer adds
+``at_ns`` and ``gil_switches``."""
 
 
 class Notes:

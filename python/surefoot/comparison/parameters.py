@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Union
 
 __all__ = ["Value", "chosen", "parse"]
 
-Value = Union[int, float, str, None]
+Value = int | float | str | None
 
 
 def parse(texts: Iterable[str]) -> dict[str, Value]:

@@ -64,13 +64,11 @@ def _run(args: argparse.Namespace) -> dict[str, Any]:
     with contextlib.ExitStack() as stack:
         group = stack.enter_context(quota.group(args.quota_cores)) if args.quota_cores is not None else None
         make_task = stack.enter_context(workload.setup(threads_most))
-        stage = Stage(
-            workload, make_task, None, args.threads, cores, options, ledger, notes, args.timeline_s
-        )
+        stage = Stage(workload, make_task, None, args.threads, cores, options, ledger, notes, args.timeline_s)
 
         def run() -> None:
-            # Before the first thread, so that all of them inherit it. Helper processes of a workload stand for
-            # other devices, and keep all cores.
+            # Before the first thread, so that all of them inherit it. Helper processes of a workload stand
+            # for other devices, and keep all cores.
             os.sched_setaffinity(0, allowed[:cores])
             if group is not None:
                 group.enter()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot.comparison.notes import Note, Notes, Observer
-from surefoot.comparison.parameters import Value
-from surefoot.comparison.work import AsyncTask, Work
-from surefoot.workloads import Task
 from surefoot.workloads.closed_loop import TASKS_PER_S_MAX
-from surefoot.workloads.ledger import Ledger
 from surefoot.workloads.measured_process import Load
+
+if TYPE_CHECKING:
+    from surefoot.comparison.parameters import Value
+    from surefoot.comparison.work import AsyncTask, Work
+    from surefoot.workloads import Task
+    from surefoot.workloads.ledger import Ledger
 
 __all__ = ["BACKLOG_S", "Stage"]
 

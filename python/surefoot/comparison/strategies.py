@@ -19,12 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from surefoot import default_cap
-from surefoot.comparison import files, in_threads
-from surefoot.comparison.parameters import Value
-from surefoot.comparison.stage import Stage
-from surefoot.comparison.unavailable import UnavailableError
+from surefoot.comparison import in_threads
+
+if TYPE_CHECKING:
+    from surefoot.comparison.parameters import Value
+    from surefoot.comparison.stage import Stage
 
 __all__ = ["NAMES", "Strategy", "find"]
 
@@ -35,8 +37,8 @@ class Strategy:
 
     Attributes:
         run: Runs them in the measured process until that is killed.
-        threads: How many run at once if nothing is given; ``None`` if it must be given, 0 for what the machine
-            can bear.
+        threads: How many run at once if nothing is given; ``None`` if it must be given, 0 for what the
+            machine can bear.
         parameters: What can be chosen, with the defaults.
     """
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from surefoot import workloads
 from surefoot.comparison import files
-from surefoot.comparison.parameters import Value
-from surefoot.workloads import Task
+
+if TYPE_CHECKING:
+    from surefoot.comparison.parameters import Value
+    from surefoot.workloads import Task
 
 __all__ = ["AsyncTask", "Work", "resolve"]
 

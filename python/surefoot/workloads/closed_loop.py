@@ -184,13 +184,18 @@ def watch(
     Raises:
         RuntimeError: If the process or a task fails.
     """
+    ledger.state(Fact.SUPERVISOR, os.getpid())
     child = os.fork()
     if child == 0:
         _run_child(run, ledger)
     usage = None
     try:
         opened_ns, begin_ns = _wait_for_opening(child, ledger, span)
-        look_now = (lambda is_last: look(child, is_last)) if look else lambda _is_last: None
+
+        def look_now(is_last: bool) -> None:
+            if look is not None:
+                look(child, is_last)
+
         end_ns = _wait_for_end(child, ledger, begin_ns, span, workers, look_now)
         look_now(True)
     finally:
@@ -236,7 +241,11 @@ def _run_child(run: Callable[[], object], ledger: Ledger) -> None:
 
 
 def _wait_for_opening(child: int, ledger: Ledger, span: Span) -> tuple[int, int]:
-    """Wait until the first backlog is in the queue; return when the first task could start and the window begins."""
+    """Wait until the first backlog is in the queue.
+
+    Returns:
+        When the first task could start, and when the window begins.
+    """
     while not (ledger.read(Fact.OPENED_NS) and ledger.read(Fact.FILLED_NS)):
         _check(child, ledger)
         time.sleep(_POLL_S)

@@ -31,6 +31,7 @@ class Fact(IntEnum):
     LIMIT = 4
     WORKERS_LIVE = 5
     FILLED_NS = 6
+    SUPERVISOR = 7
 
 
 class Ledger:

@@ -84,9 +84,9 @@ class Crew:
 class Supervisor:
     """The process that forked this one, which must not live on without it."""
 
-    def __init__(self) -> None:
-        """Remember who it is."""
-        self._id = os.getppid()
+    def __init__(self, ledger: Ledger) -> None:
+        """Read who it is; it may have died before."""
+        self._id = ledger.read(Fact.SUPERVISOR)
 
     def check(self) -> None:
         """End this process if the supervisor died without killing it: nobody else would."""
@@ -138,7 +138,7 @@ def run_until_killed(crew: Crew, load: Load, ledger: Ledger) -> NoReturn:
         _submit(pool, measured, submitted)
         ledger.state(Fact.FILLED_NS, time.perf_counter_ns())
 
-    supervisor = Supervisor()
+    supervisor = Supervisor(ledger)
     before, poll_s = 0, crew.look_s or _POLL_S_MIN
     while True:
         time.sleep(poll_s)
