@@ -3,8 +3,8 @@
     python tests/plain_root.py             # every target, and a short run of what each is for
     python tests/plain_root.py --keep DIR  # leaves the roots in DIR
 
-Needs Linux, root, debootstrap and Debian's packages; says which is missing and ends with 3. What an engine adds
-(layers, isolation, a network of its own) is not tried; the limits are tried with docker/limited.
+Needs Linux, root, debootstrap and Debian's packages; says which is missing and ends with 3. What an engine
+adds (layers, isolation, a network of its own) is not tried; the limits are tried with docker/limited.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ class Root:
 
     def __init__(self, folder):
         self.folder = folder
-        self.variables = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+        self.variables = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/root",
+        }
         self.user = "root"
         self.workdir = "/"
         self.command = []
@@ -134,6 +137,7 @@ def carry_out(instruction, root, roots):
         root.variables[name] = value
     elif instruction.word == "USER":
         root.user = instruction.rest
+        root.variables["HOME"] = f"/home/{root.user}"
     elif instruction.word == "CMD":
         root.command = json.loads(instruction.rest)
     else:
