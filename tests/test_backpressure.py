@@ -570,8 +570,27 @@ def test_replacing_the_queue_moves_the_blocked_on(adaptive, pools, gate):
     submitter = Submitter(pool, pow, 2, 3)
     blocked(pool)
     pool._work_queue = queue.SimpleQueue()
-    assert submitter.ended().future.result(HANG_S) == 8
+    assert submitter.ended().error is None
+    assert submitter.future.result(HANG_S) == 8
     gate.open.set()
+
+
+def test_replacing_the_queue_loses_no_submission(adaptive, pools):
+    """Whoever is in `submit` meanwhile finds the one pool or the other, never none."""
+    for _ in range(50):
+        pool = pools(adaptive.new(2, max_queue=4))
+        together = threading.Barrier(3)
+
+        def submit_some(pool=pool, together=together):
+            together.wait(HANG_S)
+            return [pool.submit(pow, 2, 3) for _ in range(20)]
+
+        with ThreadPoolExecutor(2) as submitters:
+            submitted = [submitters.submit(submit_some) for _ in range(2)]
+            together.wait(HANG_S)
+            pool._work_queue = queue.SimpleQueue()
+            futures = [future for each in submitted for future in each.result(HANG_S)]
+        assert [future.result(HANG_S) for future in futures] == [8] * 40
 
 
 PRELUDE = """

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 
 import child
 import kinds
+from patience import eventually
 
 GATE = """
 import concurrent.futures.thread
@@ -174,6 +176,19 @@ def test_ctrl_c_interrupts_the_wait(kind, wait_for):
     assert child.run_clean(code, kind.source, GATE).lines == ["interrupted True"]
 
 
+def fall_asleep(pid):
+    """Return once a process's main thread stays asleep."""
+    seen = 0
+
+    def stays_asleep():
+        nonlocal seen
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        seen = seen + 1 if state == "S" else 0
+        return seen == 20
+
+    eventually(stays_asleep, "the main thread sleeps")
+
+
 def test_ctrl_c_with_the_default_handling(kind):
     """KeyboardInterrupt leaves the main thread, the work goes on, the process dies by SIGINT."""
     code = """
@@ -189,6 +204,8 @@ def test_ctrl_c_with_the_default_handling(kind):
     """
     with child.Child(code, kind.source, GATE) as running:
         assert running.read_line() == "ready"
+        # CPython itself may sleep on if a signal comes between its last look for one and its sleep.
+        fall_asleep(running.process.pid)
         running.process.send_signal(signal.SIGINT)
         end = running.ended()
     assert end.code == -signal.SIGINT

@@ -344,9 +344,9 @@ def test_nested_waits_that_take_all_workers_but_one_are_warned_of(session):
             together.wait(HANG_S)
             return pool.submit(inner).result(HANG_S)
 
-        futures = [pool.submit(outer) for _ in range(3)]
-        # The one worker that is left is kept from the inner tasks until all three wait.
+        # One worker is kept from the inner tasks until the other three wait.
         keeper = pool.submit(eventually, lambda: seen_joining(session, "nested") == 3, "all wait")
+        futures = [pool.submit(outer) for _ in range(3)]
         keeper.result(HANG_S)
         wait(futures, HANG_S)
     assert "nested-waits" in {warning.kind for warning in session.profile().warnings}

@@ -61,15 +61,24 @@ def settled():
 
 def observe(seconds=0.6):
     return _core.gil_observe(seconds, 0.001, [thread.native_id for thread in threads])
+
+
+def report(value):
+    '''Says what was seen and ends the process.
+
+    At once: an interpreter that is taken down while daemon threads compute may crash by itself. CPython 3.10
+    without any extension does, about 3 times in 1,000.
+    '''
+    print(json.dumps(value), flush=True)
+    os._exit(0)
 """
 
 
 def run(code, *, is_busy_first=False, **environment):
     """Runs `code` in a process of its own; what it passes to `report` comes back."""
-    report = "\ndef report(value):\n    print(json.dumps(value), flush=True)\n"
     prelude = PRELUDE if is_busy_first else PRELUDE + "\nsettled()\n"
     done = subprocess.run(
-        [sys.executable, "-c", prelude + report + textwrap.dedent(code)],
+        [sys.executable, "-c", prelude + textwrap.dedent(code)],
         capture_output=True,
         text=True,
         timeout=HANG_S,

@@ -20,11 +20,10 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import child
-from bench.adoption.contest import Contest, Outcome, verdict
+from bench.adoption.contest import Contest, Outcome, add_arguments, sizes_of, verdict
 from bench.environment import ROOT
 from surefoot.workloads.spin import iterations_for
 
@@ -234,10 +233,9 @@ def verdicts(contest: Contest, samples: Sequence[Sample]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run, print tables and bars; return 0 however the bars turned out."""
     parser = argparse.ArgumentParser(prog="python -m bench.adoption.celery", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer sizes, shorter, two rounds")
-    parser.add_argument("--out", type=Path, help="append raw samples as JSON lines")
+    add_arguments(parser)
     asked = parser.parse_args(argv)
-    sizes = SIZES_QUICK if asked.quick else SIZES
+    sizes = sizes_of(asked, SIZES_QUICK, SIZES)
     lengths = Lengths(1.0, 2.0) if asked.quick else Lengths(1.0, 2.5)
     contest = Contest("adoption-celery", OURS, tuple(map(static, sizes)), (PREFORK, THREADS))
     with contextlib.ExitStack() as stack:
@@ -245,7 +243,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = stack.enter_context(site())
         samples = contest.hold(
             lambda contender: place.run(contender, lengths),
-            rounds=2 if asked.quick else 5,
+            rounds=asked.rounds or (2 if asked.quick else 5),
             quick=asked.quick,
             out=out,
         )

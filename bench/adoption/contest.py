@@ -7,6 +7,7 @@ fixed sizes that did best, so that the time goes where the bars are decided.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import IO, TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from bench.estimate import bootstrap
 from bench.records import Sample
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Sequence
 
     from bench.estimate import Interval
@@ -137,6 +139,21 @@ class Contest:
             cells += [f"{value:.1f}" for value in latencies]
             lines.append("| " + " | ".join([*cells, f"{share:.3f}", interval]) + " |")
         return "\n".join(lines)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Let a comparison be shortened, and its records be kept."""
+    parser.add_argument("--quick", action="store_true", help="fewer sizes, shorter, two rounds")
+    parser.add_argument("--rounds", type=int, metavar="N", help="instead of 2 (quick) or the full number")
+    parser.add_argument("--sizes", metavar="N,...", help="the fixed sizes to compare with")
+    parser.add_argument("--out", type=Path, metavar="FILE.jsonl", help="append raw samples as JSON lines")
+
+
+def sizes_of(asked: argparse.Namespace, quick: Sequence[int], full: Sequence[int]) -> list[int]:
+    """Return the fixed sizes that were asked for."""
+    if asked.sizes:
+        return [int(size) for size in asked.sizes.split(",")]
+    return list(quick if asked.quick else full)
 
 
 def verdict(text: str, held: bool) -> str:

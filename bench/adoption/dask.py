@@ -15,12 +15,11 @@ import contextlib
 import json
 import subprocess
 import sys
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from bench import child
-from bench.adoption.contest import Contest, Outcome, verdict
+from bench.adoption.contest import Contest, Outcome, add_arguments, sizes_of, verdict
 from bench.environment import ROOT
 from bench.estimate import percentile
 from surefoot.workloads.spin import iterations_for
@@ -102,16 +101,16 @@ def verdicts(contest: Contest, samples: Sequence[Any], digests: set[str]) -> str
 def main(argv: Sequence[str] | None = None) -> int:
     """Run, print tables and bars; return 0 however the bars turned out."""
     parser = argparse.ArgumentParser(prog="python -m bench.adoption.dask", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer sizes, shorter, two rounds")
-    parser.add_argument("--out", type=Path, help="append raw samples as JSON lines")
+    add_arguments(parser)
     asked = parser.parse_args(argv)
-    sizes = SIZES_QUICK if asked.quick else SIZES
+    sizes = sizes_of(asked, SIZES_QUICK, SIZES)
     contest = Contest("adoption-dask", OURS, tuple(map(static, sizes)), ())
     with contextlib.ExitStack() as stack:
         out: Any = stack.enter_context(asked.out.open("a")) if asked.out else None
         port = stack.enter_context(waiting_server())
         runs = Runs(port, iterations_for(0.001), repeats=3 if asked.quick else 4)
-        samples = contest.hold(runs.run, rounds=2 if asked.quick else 6, quick=asked.quick, out=out)
+        rounds = asked.rounds or (2 if asked.quick else 6)
+        samples = contest.hold(runs.run, rounds=rounds, quick=asked.quick, out=out)
     for case in ("cold", "warm"):
         print(f"\n{contest.table(samples, case)}")
     print(f"\nThreads of ours at the end, in each worker: {runs.nthreads}")

@@ -9,11 +9,10 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import child
-from bench.adoption.contest import Contest, Outcome, verdict
+from bench.adoption.contest import Contest, Outcome, add_arguments, sizes_of, verdict
 from bench.adoption.work import CASES, CPU_S, WAIT_S
 from bench.environment import ROOT
 from surefoot.workloads.spin import iterations_for
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 
 OURS = "surefoot"
 DEFAULT = "default"
-SIZES = ("1", "4", "8", "16", "40", "128")
-SIZES_QUICK = ("1", "8", "40")
+SIZES = (1, 4, 8, 16, 40, 128)
+SIZES_QUICK = (1, 8, 40)
 CONNECTIONS = 64
 #: Share of the best static throughput that ours must reach.
 BAR = 0.97
@@ -104,9 +103,8 @@ def main(name: str, text: str, serve: Any, load: str, argv: Sequence[str] | None
         description=text,
         formatter_class=argparse.RawTextHelpFormatter,
     )
-    parser.add_argument("--quick", action="store_true", help="fewer sizes, shorter, two rounds")
+    add_arguments(parser)
     parser.add_argument("--only", help="one contender, once: for looking into it")
-    parser.add_argument("--out", type=Path, help="append raw samples as JSON lines")
     asked = parser.parse_args(argv)
     lengths = Lengths(1.0, 2.0) if asked.quick else Lengths(1.5, 2.5)
     with contextlib.ExitStack() as stack:
@@ -115,10 +113,11 @@ def main(name: str, text: str, serve: Any, load: str, argv: Sequence[str] | None
         if asked.only:
             print(run(asked.only, serve, load, environ, lengths))
             return 0
-        contest = Contest(f"adoption-{name}", OURS, SIZES_QUICK if asked.quick else SIZES, (DEFAULT,))
+        statics = tuple(map(str, sizes_of(asked, SIZES_QUICK, SIZES)))
+        contest = Contest(f"adoption-{name}", OURS, statics, (DEFAULT,))
         samples = contest.hold(
             lambda contender: run(contender, serve, load, environ, lengths),
-            rounds=2 if asked.quick else 5,
+            rounds=asked.rounds or (2 if asked.quick else 5),
             quick=asked.quick,
             out=out,
         )

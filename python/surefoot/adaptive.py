@@ -31,6 +31,7 @@ _POOL = "_AdaptiveThreadPoolExecutor__pool"
 
 
 # The standard __init__, whose signature depends on the version.
+_standard_class: Any = standard.ThreadPoolExecutor
 _as_standard: Any = standard.ThreadPoolExecutor.__init__
 
 
@@ -299,13 +300,15 @@ class AdaptiveThreadPoolExecutor(_core.ExecutorCore, standard.ThreadPoolExecutor
 
     def __run_as_standard(self, queue: object) -> None:
         """Give the pool up for the standard library's code, which serves ``queue``."""
-        prefix = self.__maker.prefix
-        # Closes the pool: what was submitted until now still runs.
-        _core.ExecutorCore.attach(self, None)
-        del self.__pool
+        plain = _standard_class.__new__(_standard_class)
+        _as_standard(plain, self.__standard_size, self.__maker.prefix, self._initializer, self._initargs)
+        plain._work_queue = queue
+        # Other threads may be in `submit`, blocked or about to: at each moment there is one whole pool.
         self.__standard_submit = backpressure.standard_submit(self, self.__options)
-        _as_standard(self, self.__standard_size, prefix, self._initializer, self._initargs)
-        self.__dict__["_work_queue"] = queue
+        self.__dict__.update(plain.__dict__)
+        del self.__pool
+        # Closes the pool: what was submitted until now still runs, who was blocked goes to the new queue.
+        _core.ExecutorCore.attach(self, None)
         logger.info("_work_queue was replaced: %s runs as the standard pool", type(self).__name__)
 
     def __resize(self, max_workers: int) -> None:

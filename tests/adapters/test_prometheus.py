@@ -321,6 +321,8 @@ def line(start):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_forked_child_counts_from_nothing():
     code = """
+    # Asked itself: a registry has a lock of its own, which would stay held for ever in a child.
+    registry = SurefootCollector()
     pool = AdaptiveThreadPoolExecutor(2, "forked")
     for _ in range(7):
         pool.submit(pow, 2, 2).result()

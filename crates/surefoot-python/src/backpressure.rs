@@ -24,7 +24,6 @@ use crate::process;
 use crate::sensors::clocks;
 use crate::shared::{Item, Refusal, Shared, Why};
 use crate::standard::Standard;
-use crate::task::Task;
 
 /// How often a blocked main thread looks whether a signal came.
 const SIGNAL_SLICE_NS: u64 = 50_000_000;
@@ -84,6 +83,9 @@ pub(crate) fn full<'py>(
             Err(Refusal { item, why }) => {
                 item.release(py);
                 Err(match why {
+                    Why::Refused(Refused::Closed(_)) if !executor.get().is_tied_to(shared) => {
+                        return ExecutorCore::submit_again(executor, &future);
+                    }
                     Why::Refused(Refused::Closed(closed)) => refused(executor, closed)?,
                     Why::NoThread(error) => error,
                     Why::Refused(Refused::Full) => rejected(py, shared)?,
@@ -97,13 +99,7 @@ pub(crate) fn full<'py>(
             }
             Err(Left::Interrupted(error)) => Err(error),
             Err(Left::Closed(closed)) if executor.get().is_tied_to(shared) => Err(refused(executor, closed)?),
-            Err(Left::Closed(_) | Left::Moved) => {
-                let Some(Task { function, args, kwargs, .. }) = future.get().task(py) else {
-                    return Ok(future.into_any());
-                };
-                let kwargs = kwargs.map(|kwargs| kwargs.into_bound(py));
-                ExecutorCore::submit(executor, &function.into_bound(py), args.into_bound(py), kwargs)
-            }
+            Err(Left::Closed(_) | Left::Moved) => ExecutorCore::submit_again(executor, &future),
         },
     }
 }

@@ -16,6 +16,7 @@ use surefoot_core::sync::lock_std;
 use crate::account::Account;
 use crate::attach;
 use crate::backpressure::{self, WhenFull};
+use crate::future::FutureCore;
 use crate::join::{self, PoolId};
 use crate::journal;
 use crate::name::name;
@@ -25,6 +26,7 @@ use crate::sensors::gil;
 use crate::shared::{Intake, Item, Refusal, Shared, Why};
 use crate::snapshot_file::{self, OwnRecord};
 use crate::standard::Standard;
+use crate::task::Task;
 use crate::work_queue::WorkQueue;
 
 /// The base of `AdaptiveThreadPoolExecutor` that makes `submit` a native method.
@@ -89,12 +91,30 @@ impl ExecutorCore {
             Err(Refusal { item, why }) => {
                 item.release(py);
                 Err(match why {
+                    Why::Refused(Refused::Closed(_)) if !slf.get().is_tied_to(shared) => {
+                        return Self::submit_again(slf, &future);
+                    }
                     Why::Refused(Refused::Closed(closed)) => refused(slf, closed)?,
                     Why::Refused(Refused::Full) => unreachable!("told apart above"),
                     Why::NoThread(error) => error,
                 })
             }
         }
+    }
+
+    /// Submits what `future` was to run, since its pool is the executor's no more: this is a forked
+    /// child, or `_work_queue` was replaced.
+    #[cold]
+    pub(crate) fn submit_again<'py>(
+        slf: &Bound<'py, Self>,
+        future: &Bound<'py, FutureCore>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let Some(Task { function, args, kwargs, .. }) = future.get().task(py) else {
+            return Ok(future.clone().into_any());
+        };
+        let kwargs = kwargs.map(|kwargs| kwargs.into_bound(py));
+        Self::submit(slf, &function.into_bound(py), args.into_bound(py), kwargs)
     }
 
     /// Submits where the native way is not open: to a pool that others submit to, or to none.
