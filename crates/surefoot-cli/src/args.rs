@@ -204,6 +204,11 @@ pub(crate) struct CompareArgs {
     /// Show the tables of these record files; run nothing.
     #[arg(long, value_name = "RECORDS", num_args = 1.., conflicts_with_all = ["suite", "records", "plan"])]
     pub(crate) summary: Vec<PathBuf>,
+
+    /// With --summary: compare our pools' ratios to the standard pool with those of these accepted records; exit code 1
+    /// if one fell beyond both intervals.
+    #[arg(long, value_name = "RECORDS", num_args = 1.., requires = "summary")]
+    pub(crate) against: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

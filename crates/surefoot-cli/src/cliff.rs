@@ -233,7 +233,7 @@ impl Sweep<'_> {
     }
 
     fn command(&self, run: &Run) -> Vec<String> {
-        let mut command = words(&["-m", "surefoot.workloads.run"]);
+        let mut command = child::words(&["-m", "surefoot.workloads.run"]);
         let mut option = |name: &str, value: String| command.extend([format!("--{name}"), value]);
         option("workload", run.workload.to_string());
         option("pool", run.pool.to_string());

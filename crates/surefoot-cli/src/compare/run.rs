@@ -77,7 +77,8 @@ impl Identity {
 
     /// Names what the strategies of a contest have in common; the sizes of a sweep are among them.
     pub(crate) fn cell(&self, tag: &str) -> String {
-        json!([self.experiment, self.workload, self.parameters, self.cores, self.quota_cores, tag]).to_string()
+        json!([self.experiment, self.workload, self.parameters, self.cores, self.quota_cores, tag])
+            .to_string()
     }
 
     /// Says in a few words which run it is.

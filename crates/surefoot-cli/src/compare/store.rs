@@ -32,8 +32,7 @@ impl Store {
         let shown = path.display();
         let cannot = |error: io::Error| Stop::usage(format!("cannot write {shown}: {error}"));
         let file = loop {
-            let file =
-                OpenOptions::new().create(true).read(true).append(true).open(path).map_err(cannot)?;
+            let file = OpenOptions::new().create(true).read(true).append(true).open(path).map_err(cannot)?;
             if !lock(&file).map_err(cannot)? {
                 return Err(Stop::usage(format!("another process is writing {shown}")));
             }
@@ -49,7 +48,9 @@ impl Store {
             Rest::LineEnd => (&file).write_all(b"\n").map_err(cannot)?,
             Rest::Torn(whole) => {
                 file.set_len(whole as u64).map_err(cannot)?;
-                eprintln!("surefoot: {shown}: the last line was torn by an interruption; its run is made again");
+                eprintln!(
+                    "surefoot: {shown}: the last line was torn by an interruption; its run is made again"
+                );
             }
         }
         file.sync_all().map_err(cannot)?;

@@ -1,10 +1,14 @@
 //! What a suite file says: experiments, each workloads times strategies times cores times interpreters, in TOML.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::stop::Stop;
@@ -204,8 +208,8 @@ struct Settings {
 #[serde(deny_unknown_fields)]
 struct Entry {
     name: String,
-    workloads: Vec<PartEntry>,
-    strategies: Vec<StrategyEntry>,
+    workloads: Vec<Named<PartTable>>,
+    strategies: Vec<Named<StrategyTable>>,
     cores: Option<Vec<u32>>,
     interpreters: Option<Vec<String>>,
     #[serde(default)]
@@ -219,11 +223,31 @@ struct Entry {
     timeline_s: Option<f64>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-enum PartEntry {
-    Name(String),
-    Table(PartTable),
+/// A table, or the name alone of one that says nothing else.
+#[derive(Clone, Debug)]
+struct Named<T>(T);
+
+// By hand, since serde's untagged enums do not say which key of the table is wrong.
+impl<'de, T: Deserialize<'de> + From<String>> Deserialize<'de> for Named<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameOrTable<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de> + From<String>> Visitor<'de> for NameOrTable<T> {
+            type Value = T;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a name, or a table with a name")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<T, E> {
+                Ok(T::from(name.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(table))
+            }
+        }
+        deserializer.deserialize_any(NameOrTable(PhantomData)).map(Self)
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -234,11 +258,10 @@ struct PartTable {
     parameters: Parameters,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-enum StrategyEntry {
-    Name(String),
-    Table(StrategyTable),
+impl From<String> for PartTable {
+    fn from(name: String) -> Self {
+        Self { name, parameters: Parameters::new() }
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -253,6 +276,12 @@ struct StrategyTable {
     seconds: Option<f64>,
     seconds_max: Option<f64>,
     warmup_s: Option<f64>,
+}
+
+impl From<String> for StrategyTable {
+    fn from(name: String) -> Self {
+        Self { name, ..Self::default() }
+    }
 }
 
 /// Fills in what an experiment leaves to the suite, and applies `--quick`.
@@ -280,10 +309,7 @@ impl Resolve<'_> {
         let workloads = entry
             .workloads
             .into_iter()
-            .map(|workload| match workload {
-                PartEntry::Name(name) => self.part(&name, Parameters::new()),
-                PartEntry::Table(table) => self.part(&table.name, table.parameters),
-            })
+            .map(|Named(table)| self.part(&table.name, table.parameters))
             .collect::<Result<Vec<_>, _>>()?;
         if workloads.is_empty() || strategies.is_empty() || cores.is_empty() || cores.contains(&0) {
             return Err("it needs workloads, strategies and cores, one at least of each".to_owned());
@@ -307,11 +333,8 @@ impl Resolve<'_> {
         })
     }
 
-    fn strategy(&self, given: &StrategyEntry, entry: &Entry) -> Result<Strategy, String> {
-        let table = match given {
-            StrategyEntry::Name(name) => StrategyTable { name: name.clone(), ..StrategyTable::default() },
-            StrategyEntry::Table(table) => table.clone(),
-        };
+    fn strategy(&self, Named(table): &Named<StrategyTable>, entry: &Entry) -> Result<Strategy, String> {
+        let table = table.clone();
         let is_sweep = table.name == STATIC_BEST;
         if is_sweep && table.threads.is_empty() {
             return Err(format!("{STATIC_BEST} needs threads to choose from"));
