@@ -207,7 +207,7 @@ pub(crate) struct CompareArgs {
 
     /// With --summary: compare our pools' ratios to the standard pool with those of these accepted records; exit code 1
     /// if one fell beyond both intervals.
-    #[arg(long, value_name = "RECORDS", num_args = 1.., requires = "summary")]
+    #[arg(long, value_name = "RECORDS", num_args = 1.., requires = "summary", conflicts_with = "suite")]
     pub(crate) against: Vec<PathBuf>,
 }
 

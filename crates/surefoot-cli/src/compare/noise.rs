@@ -145,6 +145,7 @@ fn busy_s(stat: &str, cores: &[usize]) -> Option<f64> {
 }
 
 /// The cores that this process may use.
+#[cfg(target_os = "linux")]
 fn own_cores() -> Option<Vec<usize>> {
     let mut set = MaybeUninit::<libc::cpu_set_t>::zeroed();
     // SAFETY: `set` is as large as the size that is passed.
@@ -157,6 +158,12 @@ fn own_cores() -> Option<Vec<usize>> {
     let end = 8 * size_of::<libc::cpu_set_t>();
     // SAFETY: the cores asked for are below the size of the set.
     Some((0..end).filter(|core| unsafe { libc::CPU_ISSET(*core, &set) }).collect())
+}
+
+/// There is no `/proc/stat` to read either.
+#[cfg(not(target_os = "linux"))]
+fn own_cores() -> Option<Vec<usize>> {
+    None
 }
 
 fn own_cpu_s(who: libc::c_int) -> Option<f64> {
