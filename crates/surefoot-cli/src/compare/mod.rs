@@ -173,8 +173,9 @@ fn planned(suite: &Suite, runs: &[Run], lines: &[Line], estimate_s: &dyn Fn(&Run
         let all = runs.iter().filter(|run| is_of(run));
         let left: Vec<&&Run> = missing.iter().filter(|run| is_of(run)).collect();
         let runs = all.clone().count();
-        let all_s: f64 = all.map(estimate_s).sum();
-        let left_s: f64 = left.iter().map(|run| estimate_s(run)).sum();
+        // Not sum(): that of nothing is -0.
+        let all_s = all.map(estimate_s).fold(0.0, |sum, each| sum + each);
+        let left_s = left.iter().map(|run| estimate_s(run)).fold(0.0, |sum, each| sum + each);
         [
             name.to_owned(),
             runs.to_string(),
