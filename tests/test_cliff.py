@@ -388,7 +388,7 @@ print(json.dumps(found))
 
 
 def measure(pool, task, seconds_max):
-    span = f"Span(seconds=0.01, seconds_max={seconds_max})"
+    span = f"Span(seconds=0.01, seconds_max={seconds_max}, warmup_s=0.2)"
     arguments = f"{pool}, lambda: {task}, threads=2, task_s_min=0.01, span={span}"
     command = [sys.executable, "-c", MEASURE.format(arguments=arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S, check=True)

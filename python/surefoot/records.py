@@ -209,6 +209,7 @@ class Decision:
         queue_length: Tasks waiting, those that a bounded queue kept out included.
         completions: Tasks completed in the window decided on.
         beta: Their mean beta, 0 to 1; ``None`` if none was measured.
+        rule: What asked for a change, in one word; ``"controller"`` where the controller gives none.
     """
 
     at_s: float
@@ -219,6 +220,7 @@ class Decision:
     queue_length: int
     completions: int
     beta: float | None
+    rule: str = "controller"
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,8 @@ mod _core {
     #[pymodule_export]
     use super::process::after_fork_in_child;
     #[pymodule_export]
+    use super::records::clock_s;
+    #[pymodule_export]
     use super::sensors::python::{
         gil_look_cost_ns, gil_observe, gil_reading, gil_wait_oracle, sensors_report, thread_census,
     };

@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use surefoot_core::clock;
 use surefoot_core::decision::{Entry, Log};
 use surefoot_core::ledger::{FunctionSums, Percentiles};
 use surefoot_core::share::ShareSums;
@@ -89,6 +90,12 @@ fn percentiles(fields: &Bound<'_, PyDict>, name: &str, of: Option<Percentiles>) 
     fields.set_item(format!("{name}_ns_p99"), of.map(|of| of.p99_ns))
 }
 
+/// The moment that the `at_s` of a decision made now would say.
+#[pyfunction]
+pub(crate) fn clock_s() -> f64 {
+    clock::now_ns() as f64 / 1e9
+}
+
 /// The fields of each `Decision`, oldest first.
 pub(crate) fn decisions<'py, 'a>(
     py: Python<'py>,
@@ -101,6 +108,7 @@ pub(crate) fn decisions<'py, 'a>(
             fields.set_item("limit_before", entry.limit_before)?;
             fields.set_item("limit", entry.limit)?;
             fields.set_item("reason", entry.reason)?;
+            fields.set_item("rule", entry.rule.name())?;
             fields.set_item("veto", entry.veto.map(surefoot_core::decision::Veto::name))?;
             fields.set_item("queue_length", entry.queue_length)?;
             fields.set_item("completions", entry.completions)?;

@@ -30,6 +30,8 @@ class Fact(IntEnum):
     SWITCHES_INVOLUNTARY_AT_OPENING = 3
     LIMIT = 4
     WORKERS_LIVE = 5
+    FILLED_NS = 6
+    SUPERVISOR = 7
 
 
 class Ledger:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["NAMES", "limit", "make", "workers_live"]
+if TYPE_CHECKING:
+    from surefoot import AdaptiveThreadPoolExecutor
+
+__all__ = ["NAMES", "limit", "make", "make_ours", "workers_live"]
 
 NAMES = ("standard", "surefoot", "adaptive")
 
@@ -24,13 +27,25 @@ def make(name: str, threads: int) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(max_workers=threads)
     if name not in NAMES:
         raise ValueError(f"unknown pool {name!r}: choose from {', '.join(NAMES)}")
+    return make_ours(threads, controller="fixed" if name == "surefoot" else "knee")
+
+
+def make_ours(threads: int | None, **options: Any) -> AdaptiveThreadPoolExecutor:
+    """Make a pool of surefoot's own.
+
+    Args:
+        threads: Its cap; ``None`` for what this machine can bear.
+        **options: Others of :class:`surefoot.AdaptiveThreadPoolExecutor`.
+
+    Raises:
+        RuntimeError: If surefoot is switched off here, and so would be the standard pool under our name.
+    """
     from surefoot import AdaptiveThreadPoolExecutor
     from surefoot.standard_pool import StandardThreadPoolExecutor
 
     if issubclass(AdaptiveThreadPoolExecutor, StandardThreadPoolExecutor):
         raise RuntimeError("surefoot is switched off here (SUREFOOT_DISABLE, or its extension cannot load)")
-    controller = "fixed" if name == "surefoot" else "knee"
-    return AdaptiveThreadPoolExecutor(max_workers=threads, controller=controller)
+    return AdaptiveThreadPoolExecutor(threads, **options)
 
 
 def limit(pool: ThreadPoolExecutor, threads: int) -> int:

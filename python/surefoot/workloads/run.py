@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> dict[str, object]:
     workload = workloads.load(args.workload)
-    span = closed_loop.Span(seconds=args.seconds, seconds_max=args.seconds_max, tasks=args.tasks)
+    span = closed_loop.Span.usual(args.seconds, args.seconds_max, args.tasks)
     allowed = sorted(os.sched_getaffinity(0))
     cores = args.cores if args.cores is not None else len(allowed)
     if cores > len(allowed):
