@@ -6,7 +6,7 @@ use crate::compare::run::Run;
 use crate::plan::Nominal;
 
 /// Starting an interpreter, importing the workload, calibrating it, and ending the processes.
-const START_S: f64 = 0.9;
+const START_S: f64 = 0.5;
 /// Starting a thread, filling its queue and ending it.
 const THREAD_S: f64 = 0.001;
 /// What a size counts for that is not known yet, or that the strategy chooses.

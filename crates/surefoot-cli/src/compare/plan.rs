@@ -151,7 +151,11 @@ impl Cell<'_> {
                 _ if is_best => (STATIC_BEST, STATIC),
                 _ => (strategy.part.name.as_str(), strategy.part.argument.as_str()),
             };
-            let sizes = if is_best && phase != Phase::Sweep { vec![None] } else { strategy.threads.clone() };
+            let mut sizes =
+                if is_best && phase != Phase::Sweep { vec![None] } else { strategy.threads.clone() };
+            if let Some(most) = self.workload.threads_max {
+                sizes.retain(|size| size.is_none_or(|size| size <= most));
+            }
             let mut times = strategy.times;
             if let (Phase::Sweep, Some(seconds)) = (phase, experiment.sweep_seconds) {
                 times.seconds = seconds;
@@ -276,6 +280,18 @@ mod tests {
             .map(|pair| pair[1].identity.strategy.as_str())
             .collect();
         assert!(leaders.len() >= 3, "always the same goes first: {leaders:?}");
+    }
+
+    #[test]
+    fn sizes_that_are_too_large_for_a_workload_are_left_out() {
+        let runs = plan(&SUITE.replace("\"cpu\"", "{ name = \"cpu\", threads_max = 2 }")).unwrap();
+        let sizes: BTreeSet<Option<u32>> = runs
+            .iter()
+            .filter(|run| run.identity.workload == "cpu")
+            .map(|run| run.identity.threads)
+            .collect();
+        assert_eq!(sizes, BTreeSet::from([None, Some(1), Some(2)]));
+        assert!(runs.iter().any(|run| run.identity.threads == Some(64)), "other workloads keep theirs");
     }
 
     #[test]

@@ -83,6 +83,8 @@ pub(crate) struct Part {
     #[serde(skip)]
     pub(crate) argument: String,
     pub(crate) parameters: Parameters,
+    /// Of a workload: larger sizes are left out, since its tasks would take too long on them.
+    pub(crate) threads_max: Option<u32>,
 }
 
 /// How long a run measures; all in seconds.
@@ -208,7 +210,7 @@ struct Settings {
 #[serde(deny_unknown_fields)]
 struct Entry {
     name: String,
-    workloads: Vec<Named<PartTable>>,
+    workloads: Vec<Named<WorkloadTable>>,
     strategies: Vec<Named<StrategyTable>>,
     cores: Option<Vec<u32>>,
     interpreters: Option<Vec<String>>,
@@ -252,15 +254,16 @@ impl<'de, T: Deserialize<'de> + From<String>> Deserialize<'de> for Named<T> {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PartTable {
+struct WorkloadTable {
     name: String,
     #[serde(default)]
     parameters: Parameters,
+    threads_max: Option<u32>,
 }
 
-impl From<String> for PartTable {
+impl From<String> for WorkloadTable {
     fn from(name: String) -> Self {
-        Self { name, parameters: Parameters::new() }
+        Self { name, parameters: Parameters::new(), threads_max: None }
     }
 }
 
@@ -309,8 +312,11 @@ impl Resolve<'_> {
         let workloads = entry
             .workloads
             .into_iter()
-            .map(|Named(table)| self.part(&table.name, table.parameters))
-            .collect::<Result<Vec<_>, _>>()?;
+            .map(|Named(table)| {
+                let part = self.part(&table.name, table.parameters)?;
+                Ok(Part { threads_max: table.threads_max, ..part })
+            })
+            .collect::<Result<Vec<_>, String>>()?;
         if workloads.is_empty() || strategies.is_empty() || cores.is_empty() || cores.contains(&0) {
             return Err("it needs workloads, strategies and cores, one at least of each".to_owned());
         }
@@ -381,12 +387,17 @@ impl Resolve<'_> {
         }
         let path = Path::new(name);
         if path.extension().is_none_or(|suffix| suffix != "py") {
-            return Ok(Part { name: name.to_owned(), argument: name.to_owned(), parameters });
+            return Ok(Part {
+                name: name.to_owned(),
+                argument: name.to_owned(),
+                parameters,
+                threads_max: None,
+            });
         }
         let path: PathBuf = self.folder.join(path);
         let path = path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?;
         let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        Ok(Part { name: stem, argument: path.to_string_lossy().into_owned(), parameters })
+        Ok(Part { name: stem, argument: path.to_string_lossy().into_owned(), parameters, threads_max: None })
     }
 
     fn thinned(&self, threads: Vec<u32>) -> Vec<u32> {
