@@ -1,7 +1,7 @@
 """An interpreter that stands in for one with surefoot: its runs are made up, and take no time.
 
-It answers as `python -m surefoot.workloads.interpreter` and `python -m surefoot.comparison.run` would, so that
-the driver can be tested by what it does with answers, fast and without a machine's noise.
+It answers as `python -m surefoot.workloads.interpreter` and `python -m surefoot.comparison.run` would, so
+that the driver can be tested by what it does with answers, fast and without a machine's noise.
 """
 
 from __future__ import annotations

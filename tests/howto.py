@@ -2,8 +2,9 @@
 
 The convention: after the title may stand `<!-- requires: fastapi, program:redis-server -->`. The page's
 ```python blocks, in order, are one program, run in an empty folder; one that starts with `# file: NAME` is
-written to that file instead, as is a ```toml block. The ```console blocks hold `$ command` lines, which one shell runs afterwards in
-the same folder; their other lines show output. What is not to be run is ```text.
+written to that file instead, as is a ```toml block that does. The ```console blocks hold `$ command` lines,
+which one shell runs afterwards in the same folder; their other lines show output. What is not to be run is
+```text.
 """
 
 from __future__ import annotations

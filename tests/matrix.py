@@ -4,7 +4,7 @@
     python3 tests/matrix.py --list                   # only say what is found and what is missing
     python3 tests/matrix.py --only 3.13,3.14t --quick
     python3 tests/matrix.py --skip 3.11 -- -k shutdown -x
-    python3 tests/matrix.py --only 3.14,3.14t --build # no tests: target/matrix/TAG/environment is ready to measure with
+    python3 tests/matrix.py --only 3.14,3.14t --build # no tests: ready to measure with
 
 Interpreters come from `SUREFOOT_PYTHONS="path:path"`, `python3.10` to `python3.14t` on PATH, pyenv, and
 ready-built ones under the cache folder. One that is absent is named and is no failure. Everything is kept in

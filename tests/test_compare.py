@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import pytest
+
 from comparison_runner import calls, stand_in
 from patience import HANG_S, eventually
 
@@ -375,7 +376,7 @@ def test_a_summary_shows_known_figures_and_the_guard_knows_slower_from_noise(ben
             [*command, *words], cwd=bench.folder, capture_output=True, text=True, timeout=HANG_S, check=False
         )
 
-    law = "print(json.dumps(measured((1000 if strategy == 'static' else %d) - 10 * (abs(threads - 8) %% 56))))"
+    law = "print(json.dumps(measured(1000 - 10 * abs(threads - 8) if strategy == 'static' else %d)))"
     assert bench.compare("--records", "now.jsonl", law=law % 500).returncode == 0
     assert bench.compare("--records", "then.jsonl", law=law % 900).returncode == 0
     shown = show("now.jsonl", "--experiment", "sizes")

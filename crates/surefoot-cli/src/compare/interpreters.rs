@@ -92,7 +92,7 @@ impl Interpreters {
     }
 }
 
-/// `3.14t` for CPython 3.14.0 without GIL.
+/// `3.14t` for version 3.14.0 without a GIL.
 fn tag_of(interpreter: &record::Interpreter) -> String {
     let version: Vec<&str> = interpreter.version.split('.').take(2).collect();
     version.join(".") + if interpreter.is_free_threaded { "t" } else { "" }

@@ -7,6 +7,7 @@ mod best;
 mod estimate;
 mod guard;
 mod interpreters;
+mod named;
 mod noise;
 mod plan;
 mod record;

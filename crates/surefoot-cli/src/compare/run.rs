@@ -83,20 +83,16 @@ impl Identity {
 
     /// Says in a few words which run it is.
     pub(crate) fn name(&self, tag: &str) -> String {
-        let plural = |count: u32| if count == 1 { "" } else { "s" };
-        let mut name = format!("{}: {}", self.experiment, self.workload);
-        for (parameter, value) in &self.parameters {
-            name += &format!(" {parameter}={}", bare(value));
-        }
-        name += &format!(", {}", self.strategy);
-        if let Some(threads) = self.threads {
-            name += &format!(" {threads}");
-        }
-        name += &format!(", {} core{}", self.cores, plural(self.cores));
-        if let Some(quota) = self.quota_cores {
-            name += &format!(", quota {quota}");
-        }
-        name + &format!(", {tag}")
+        let Self { experiment, workload, strategy, cores, .. } = self;
+        let mut words = vec![format!("{experiment}: {workload}")];
+        words
+            .extend(self.parameters.iter().map(|(parameter, value)| format!(" {parameter}={}", bare(value))));
+        words.push(format!(", {strategy}"));
+        words.extend(self.threads.map(|threads| format!(" {threads}")));
+        words.push(format!(", {cores} core{}", if *cores == 1 { "" } else { "s" }));
+        words.extend(self.quota_cores.map(|quota| format!(", quota {quota}")));
+        words.push(format!(", {tag}"));
+        words.concat()
     }
 }
 

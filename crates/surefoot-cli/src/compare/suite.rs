@@ -1,16 +1,13 @@
 //! What a suite file says: experiments, each workloads times strategies times cores times interpreters, in TOML.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::compare::named::Named;
 use crate::stop::Stop;
 
 /// Names that stand for a workload's or strategy's constants, with the values to give them. Of an array each value
@@ -131,10 +128,9 @@ impl Suite {
                 resolve.experiment(entry).map_err(|error| format!("experiment {name:?}: {error}"))
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let mut names: Vec<&str> = experiments.iter().map(|experiment| experiment.name.as_str()).collect();
-        names.sort_unstable();
-        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(format!("there are two experiments {:?}", twice[0]));
+        let mut names = BTreeSet::new();
+        if let Some(twice) = experiments.iter().find(|experiment| !names.insert(&experiment.name)) {
+            return Err(format!("there are two experiments {:?}", twice.name));
         }
         if experiments.is_empty() {
             return Err("there is no [[experiment]]".to_owned());
@@ -166,10 +162,11 @@ impl Experiment {
     }
 }
 
-/// The first 16 digits of SHA-256: enough to tell a few suites apart.
+/// The first 16 hexadecimal digits of SHA-256: enough to tell a few suites apart.
 fn digest(value: &impl Serialize) -> String {
     let text = serde_json::to_vec(value).unwrap_or_default();
-    Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let first = Sha256::digest(text).iter().take(8).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    format!("{first:016x}")
 }
 
 /// The file, before defaults are filled in.
@@ -223,33 +220,6 @@ struct Entry {
     warmup_s: Option<f64>,
     sweep_seconds: Option<f64>,
     timeline_s: Option<f64>,
-}
-
-/// A table, or the name alone of one that says nothing else.
-#[derive(Clone, Debug)]
-struct Named<T>(T);
-
-// By hand, since serde's untagged enums do not say which key of the table is wrong.
-impl<'de, T: Deserialize<'de> + From<String>> Deserialize<'de> for Named<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameOrTable<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de> + From<String>> Visitor<'de> for NameOrTable<T> {
-            type Value = T;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("a name, or a table with a name")
-            }
-
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<T, E> {
-                Ok(T::from(name.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<T, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(table))
-            }
-        }
-        deserializer.deserialize_any(NameOrTable(PhantomData)).map(Self)
-    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

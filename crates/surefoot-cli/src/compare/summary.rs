@@ -27,14 +27,21 @@ pub(crate) struct Group<'a> {
 
 /// Puts runs next to those that they are to be compared with, in the order of the file.
 pub(crate) fn groups(lines: &[Line]) -> Vec<Group<'_>> {
-    let mut groups: Vec<(String, BTreeMap<String, usize>, Vec<Vec<&Measured>>)> = Vec::new();
+    /// One group under way: rows, and which of them has which key.
+    #[derive(Default)]
+    struct Gathered<'a> {
+        title: String,
+        places: BTreeMap<String, usize>,
+        rows: Vec<Vec<&'a Measured>>,
+    }
+    let mut groups: Vec<Gathered<'_>> = Vec::new();
     for run in lines.iter().filter_map(Line::measured) {
         let title = title(run);
-        let at = groups.iter().position(|(other, ..)| *other == title).unwrap_or_else(|| {
-            groups.push((title, BTreeMap::new(), Vec::new()));
+        let at = groups.iter().position(|other| other.title == title).unwrap_or_else(|| {
+            groups.push(Gathered { title, ..Gathered::default() });
             groups.len() - 1
         });
-        let (_, places, rows) = &mut groups[at];
+        let Gathered { places, rows, .. } = &mut groups[at];
         let identity = Identity { repeat: 0, ..run.context.identity.clone() };
         let place = *places.entry(identity.key(&run.context.interpreter.tag, 0)).or_insert_with(|| {
             rows.push(Vec::new());
@@ -42,24 +49,16 @@ pub(crate) fn groups(lines: &[Line]) -> Vec<Group<'_>> {
         });
         rows[place].push(run);
     }
-    groups
-        .into_iter()
-        .map(|(title, _, rows)| {
-            let mut rows: Vec<Row<'_>> = rows
-                .into_iter()
-                .map(|runs| Row {
-                    identity: &runs[0].context.identity,
-                    noisy: runs.iter().filter(|run| run.is_noisy).count(),
-                    runs: trusted(&runs),
-                })
-                .collect();
-            rows.sort_by_key(|row| {
-                let Identity { phase, strategy, threads, parameters, .. } = row.identity;
-                (*phase != Phase::Sweep, strategy.clone(), *threads, shown(parameters))
-            });
-            Group { title, rows }
-        })
-        .collect()
+    let mut ordered = Vec::new();
+    for Gathered { title, rows, .. } in groups {
+        let mut rows: Vec<Row<'_>> = rows.iter().map(|runs| Row::of(runs)).collect();
+        rows.sort_by_key(|row| {
+            let Identity { phase, strategy, threads, parameters, .. } = row.identity;
+            (*phase != Phase::Sweep, strategy.clone(), *threads, shown(parameters))
+        });
+        ordered.push(Group { title, rows });
+    }
+    ordered
 }
 
 fn title(run: &Measured) -> String {
@@ -75,21 +74,25 @@ fn title(run: &Measured) -> String {
     title + &format!(", {}", run.context.interpreter.tag)
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
+    fn of(runs: &[&'a Measured]) -> Self {
+        Self {
+            identity: &runs[0].context.identity,
+            noisy: runs.iter().filter(|run| run.is_noisy).count(),
+            runs: trusted(runs),
+        }
+    }
+
     pub(crate) fn samples(&self, name: &str) -> Vec<f64> {
         self.runs.iter().filter_map(|run| run.figure(name)).collect()
     }
 
     /// The strategy with its size and parameters.
     pub(crate) fn name(&self) -> String {
-        let mut name = self.identity.strategy.clone();
-        if let Some(threads) = self.identity.threads {
-            name += &format!(" {}", grouped(f64::from(threads)));
-        }
-        if !self.identity.parameters.is_empty() {
-            name += &format!(" ({})", shown(&self.identity.parameters));
-        }
-        name
+        let Identity { strategy, threads, parameters, .. } = self.identity;
+        let threads = threads.map_or_else(String::new, |threads| format!(" {}", grouped(f64::from(threads))));
+        let shown = if parameters.is_empty() { String::new() } else { format!(" ({})", shown(parameters)) };
+        format!("{strategy}{threads}{shown}")
     }
 }
 
@@ -146,17 +149,10 @@ impl Group<'_> {
                 });
                 let phase = if row.identity.phase == Phase::Sweep { "sweep: " } else { "" };
                 let mark = if row.runs.iter().any(|run| run.is_truncated()) { "*" } else { "" };
-                let noisy = if row.noisy > 0 {
-                    format!("{} + {} noisy", row.runs.len(), row.noisy)
-                } else {
-                    String::new()
-                };
-                let count = if row.noisy == row.runs.len() && row.noisy > 0 {
-                    format!("{} noisy", row.noisy)
-                } else if row.noisy > 0 {
-                    noisy
-                } else {
-                    row.runs.len().to_string()
+                let count = match (row.runs.len(), row.noisy) {
+                    (runs, 0) => runs.to_string(),
+                    (_, noisy) if row.runs.iter().all(|run| run.is_noisy) => format!("{noisy} noisy"),
+                    (runs, noisy) => format!("{runs} + {noisy} noisy"),
                 };
                 let nothing = || "-".to_owned();
                 [
