@@ -11,10 +11,14 @@ const START_S: f64 = 0.5;
 const THREAD_S: f64 = 0.001;
 /// What a size counts for that is not known yet, or that the strategy chooses.
 const THREADS: u32 = 16;
+/// Strategies of ours for which a size is a cap that they seldom reach.
+const CAPPED: [&str; 2] = ["knee", "paper"];
 
 /// About how long a run takes, in seconds. Of a workload that is a file nothing is known but the window.
 pub(crate) fn run_s(run: &Run, nominal: &BTreeMap<String, Nominal>) -> f64 {
-    let threads = f64::from(run.identity.threads.unwrap_or(THREADS));
+    let asked = run.identity.threads.unwrap_or(THREADS);
+    let is_cap = CAPPED.contains(&run.identity.strategy.as_str());
+    let threads = f64::from(if is_cap { asked.min(THREADS) } else { asked });
     let times = run.times;
     let stretch_s = nominal.get(&run.identity.workload).map_or(0.0, |task| {
         let tasks_per_s = (threads / task.task_s_min).min(1.0 / task.gil_s);
@@ -40,5 +44,7 @@ mod tests {
         assert!((at(1) - (START_S + THREAD_S + 0.5 + 2.0)).abs() < 1e-9);
         assert!((at(256) - (START_S + 0.256 + 0.5 + 5.12)).abs() < 1e-9);
         assert!((at(2048) - (START_S + 2.048 + 0.5 + 8.0)).abs() < 1e-9);
+        let knee = Identity { strategy: "knee".to_owned(), threads: Some(2048), ..identity() };
+        assert!(run_s(&run_of(knee), &nominal) < 4.0);
     }
 }
