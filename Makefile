@@ -12,7 +12,7 @@ RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYO3_PYTHON := $(abspath $(BIN)/python)
 
-.PHONY: help demo test lint rust-test model simulate python-test matrix evaluate evaluate-plan \
+.PHONY: help demo test lint rust-test model simulate python-test matrix evaluate evaluate-plan figures \
 	bench bench-accept bench-quick bench-full docs build clean
 
 help: ## list these words
@@ -62,6 +62,13 @@ evaluate: build $(STAMPS)/test-tools ## measure every claim, in about half an ho
 	$(BIN)/python tests/matrix.py --only 3.14,3.14t --build
 	@mkdir -p bench/out
 	$(BIN)/python -m surefoot compare bench/suites/evaluation.toml --records $(EVALUATION) $(OTHERS)
+	@$(MAKE) figures
+
+figures: build $(STAMPS)/test-tools ## figures, tables, claims and one page from the records of `evaluate` alone
+	$(BIN)/python -m surefoot.evaluation.figures $(EVALUATION) -o docs/figures
+	$(BIN)/python -m bench.claims $(EVALUATION) -o docs/claims.md
+	$(BIN)/python -m bench.readme $(EVALUATION)
+	$(BIN)/python -m surefoot report $(EVALUATION) -o bench/out/evaluation.html
 	$(BIN)/python -m surefoot compare --summary $(EVALUATION) > bench/out/evaluation.md
 
 evaluate-plan: build ## say what `evaluate` would run, what is done and how long the rest takes

@@ -39,6 +39,9 @@ pub(crate) enum Command {
     /// Run a program as it is and say what its threads do and what limits them.
     #[command(disable_help_flag = true)]
     Profile(ProgramArgs),
+    /// Show records of `surefoot compare` as one HTML page: figures, tables, claims.
+    #[command(disable_help_flag = true)]
+    Report(ProgramArgs),
 }
 
 /// What Python's side reads by itself: these commands run in the interpreter that they are called in.
@@ -436,11 +439,16 @@ mod tests {
 
     #[test]
     fn what_python_reads_is_let_through() {
-        for words in [&["run", "--help", "-x", "a.py", "--", "-y"][..], &["profile", "-m", "a", "--version"]]
-        {
+        for words in [
+            &["run", "--help", "-x", "a.py", "--", "-y"][..],
+            &["profile", "-m", "a", "--version"],
+            &["report", "a.jsonl", "-o", "b.html"],
+        ] {
             let argv = ["surefoot"].iter().chain(words);
             let command = Cli::try_parse_from(argv).unwrap().command;
-            let (Command::Run(ProgramArgs { args }) | Command::Profile(ProgramArgs { args })) = command
+            let (Command::Run(ProgramArgs { args })
+            | Command::Profile(ProgramArgs { args })
+            | Command::Report(ProgramArgs { args })) = command
             else {
                 unreachable!("asked for a program, got {command:?}")
             };

@@ -53,9 +53,11 @@ pub fn run(argv: &[String], python: &Path) -> i32 {
         args::Command::Simulate(options) => simulate::run(&options),
         args::Command::Doctor(options) => doctor::run(&options, python),
         args::Command::Top(options) => top::run(&options),
-        args::Command::Run(_) | args::Command::Profile(_) => Err(stop::Stop::usage(
-            "this command runs inside the interpreter: use `python -m surefoot run` or `python -m surefoot profile`",
-        )),
+        args::Command::Run(_) | args::Command::Profile(_) | args::Command::Report(_) => {
+            Err(stop::Stop::usage(
+                "this command runs inside the interpreter: use `python -m surefoot run`, `profile` or `report`",
+            ))
+        }
     };
     outcome.unwrap_or_else(|stop| {
         eprintln!("surefoot: {}", stop.message);
