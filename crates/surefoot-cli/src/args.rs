@@ -25,6 +25,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Find this device's saturation cliff: throughput and latency against the number of threads.
     Cliff(CliffArgs),
+    /// Run a suite of experiments, each run in a fresh process, and compare its strategies.
+    Compare(CompareArgs),
     /// Compare controllers in simulated scenarios with known optima.
     Simulate(SimulateArgs),
     /// Say which sensors work here, by which method and with which error, and why others do not.
@@ -164,6 +166,55 @@ pub(crate) struct CliffArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// The suite to run.
+    #[arg(value_name = "SUITE.toml", required_unless_present = "summary")]
+    pub(crate) suite: Option<PathBuf>,
+
+    /// Append one JSON line per run to this file, and take up what it lacks [default: SUITE.jsonl, in this folder].
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub(crate) records: Option<PathBuf>,
+
+    /// Run this experiment only; may be given several times [default: all].
+    #[arg(long = "experiment", value_name = "NAME")]
+    pub(crate) experiments: Vec<String>,
+
+    /// The interpreter that a suite calls TAG, such as 3.14t=/usr/bin/python3.14t; may be given several times. `default`
+    /// is the one that runs this, unless given.
+    #[arg(long = "python", value_name = "TAG=PATH", value_parser = tagged_path)]
+    pub(crate) pythons: Vec<(String, PathBuf)>,
+
+    /// A first look: one repeat, a quarter of each time, every fourth size.
+    #[arg(long)]
+    pub(crate) quick: bool,
+
+    /// Show which runs there are, how many are done and how long the rest takes; run nothing.
+    #[arg(long)]
+    pub(crate) plan: bool,
+
+    /// Remove the records of this experiment first, to measure it again; may be given several times.
+    #[arg(long, value_name = "NAME", conflicts_with = "plan")]
+    pub(crate) forget: Vec<String>,
+
+    /// Remove the records of runs that failed first, to try these again.
+    #[arg(long, conflicts_with = "plan")]
+    pub(crate) retry_failed: bool,
+
+    /// Give up on a run that takes this much longer than it may measure.
+    #[arg(long, value_name = "S", value_parser = positive, default_value_t = 120.0)]
+    pub(crate) patience_s: f64,
+
+    /// Show the tables of these record files; run nothing.
+    #[arg(long, value_name = "RECORDS", num_args = 1.., conflicts_with_all = ["suite", "records", "plan"])]
+    pub(crate) summary: Vec<PathBuf>,
+
+    /// With --summary: compare our pools' ratios to the standard pool with those of these accepted records; exit code 1
+    /// if one fell beyond both intervals.
+    #[arg(long, value_name = "RECORDS", num_args = 1.., requires = "summary", conflicts_with = "suite")]
+    pub(crate) against: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct SimulateArgs {
     /// Scenarios to run [default: all].
     #[arg(long = "scenario", value_name = "LIST", value_delimiter = ',')]
@@ -294,6 +345,13 @@ fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
         _ => Err("expected a number of seconds above 0".to_owned()),
+    }
+}
+
+fn tagged_path(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((tag, path)) if !tag.is_empty() && !path.is_empty() => Ok((tag.to_owned(), path.into())),
+        _ => Err("expected TAG=PATH, such as 3.14=/usr/bin/python3.14".to_owned()),
     }
 }
 
