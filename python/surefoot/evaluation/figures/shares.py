@@ -47,6 +47,9 @@ def _stack(panel: Any, runs: Runs) -> None:
     xs = [spot.x for spot in spots["cpu"]]
     heights = [[spot.y.value for spot in spots[name]] for name in SHARES if len(spots[name]) == len(xs)]
     names = [name for name in SHARES if len(spots[name]) == len(xs)]
+    if len(xs) == 1:
+        # A single size is no area: give it a width.
+        xs, heights = [xs[0] / 1.2, xs[0] * 1.2], [[height] * 2 for (height,) in heights]
     if xs:
         colours = [style.SHARES[name].colour for name in names]
         panel.stackplot(xs, *heights, colors=colours, alpha=0.75, linewidth=0)
