@@ -1,7 +1,8 @@
 """ONNX Runtime: one image through a small convolutional network that is built here.
 
-Two convolutions, a mean over the image and a layer of ten classes, with weights from a fixed seed. One session
-serves all threads, and computes in the caller's alone, without the GIL. The wait for the image is a sleep.
+Two convolutions, a mean over the image and a layer of ten classes, with weights from a fixed seed. One
+session serves all threads, and computes in the caller's alone, without the GIL. The wait for the image is a
+sleep.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 
 # One thread for each task: the pool under test is what decides how many there are.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# From 1.29 on the runtime would report to its makers, by a thread that no fork would copy.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import numpy as np
 import onnx
 import onnxruntime

@@ -1,8 +1,8 @@
 """Retrieval-augmented generation: parse a question, search vectors, read documents, ask a model, answer.
 
-JSON and hashing from the standard library, the search in NumPy, the documents in SQLite, where each thread has
-a connection. What was found is ranked again by the letters that it shares with the question. The model is a
-service elsewhere: its time is a sleep.
+JSON and hashing from the standard library, the search in NumPy, the documents in SQLite, where each thread
+has a connection. What was found is ranked again by the letters that it shares with the question. The model is
+a service elsewhere: its time is a sleep.
 """
 
 from __future__ import annotations
