@@ -41,7 +41,8 @@ def test_a_strategy_with_a_size_has_that_many_workers(strategy, tmp_path):
 
 @pytest.mark.parametrize("strategy", ADAPTIVE)
 def test_an_adaptive_strategy_stays_below_its_cap(strategy, tmp_path):
-    found = measure("micro", strategy, "--threads", 3, "--timeline-s", 0.1, cwd=tmp_path)
+    # Long enough for notes to be taken within it even if others keep the machine busy.
+    found = measure("micro", strategy, "--threads", 3, "--timeline-s", 0.05, cwd=tmp_path, seconds=1.0)
     assert 1 <= found["limit"] <= 3
     assert len(found["timeline"]) >= 2
     times = [entry["at_s"] for entry in found["timeline"]]
@@ -57,9 +58,10 @@ def test_an_adaptive_strategy_stays_below_its_cap(strategy, tmp_path):
 
 
 def test_without_a_cap_the_queue_scaler_takes_what_the_machine_bears(tmp_path):
-    found = measure("io", "queue-depth", "--timeline-s", 0.1, cwd=tmp_path, seconds=1.5)
-    assert found["limit"] > 3
-    assert found["limit"] == max(entry["limit"] for entry in found["timeline"])
+    found = measure("io", "queue-depth", "--timeline-s", 0.1, cwd=tmp_path, seconds=2.5)
+    limits = [entry["limit"] for entry in found["timeline"]]
+    assert limits == sorted(limits)
+    assert found["limit"] == limits[-1] > limits[0]
 
 
 def test_sequential_is_one_task_after_the_other(tmp_path):
@@ -192,7 +194,7 @@ def test_parameters_reach_the_controller(tmp_path):
     # With this threshold the published controller never raises its limit, whatever beta is.
     found = measure(
         "io", "paper", "--threads", 64, "--parameter", "beta_threshold=1.0", "--parameter", "interval_s=0.05",
-        "--timeline-s", 0.1, cwd=tmp_path,
+        "--timeline-s", 0.05, cwd=tmp_path, seconds=1.0,
     )  # fmt: skip
     assert found["vetoes"].get("gil", 0) >= 1
     assert {decision["rule"] for decision in found["decisions"]} == {"veto"}

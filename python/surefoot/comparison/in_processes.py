@@ -90,15 +90,18 @@ def run_processes(stage: Stage) -> NoReturn:
         workers,
         mp_context=multiprocessing.get_context("fork"),
         initializer=_begin_process,
-        initargs=(stage.make_task,),
+        initargs=(os.getpid(), stage.make_task),
     )
     _keep_busy(stage, pool, workers, lambda: len(pool._processes))
 
 
-def _begin_process(make_task: Callable[[], Task]) -> None:
+def _begin_process(parent: int, make_task: Callable[[], Task]) -> None:
     # The pool's own process is killed at the end, and may be killed before anybody has seen this one.
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        # It was killed before it could be asked.
+        os._exit(1)
     _worker.prepare(make_task)
 
 
