@@ -12,7 +12,8 @@ RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYO3_PYTHON := $(abspath $(BIN)/python)
 
-.PHONY: help demo test lint rust-test model simulate python-test matrix chaos bench bench-full docs build clean
+.PHONY: help demo test lint rust-test model simulate python-test matrix evaluate evaluate-plan figures \
+	bench bench-accept bench-quick bench-full docs build clean
 
 help: ## list these words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,7 +51,40 @@ python-test: build $(STAMPS)/test-tools ## the pytest suite on the project's own
 matrix: $(STAMPS)/venv ## build and test on the other CPythons of this machine
 	$(BIN)/python tests/matrix.py --skip $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-bench: build ## compare with the standard pool, side by side, on this interpreter
+# Measured on this machine, so not under git; bench/records has what is.
+EVALUATION := bench/out/evaluation.jsonl
+SHORT := bench/out/short.jsonl
+# Interpreters that are not here are left out, and the records say so.
+OTHERS = $$(for tag in 3.14 3.14t; do python=$(CURDIR)/target/matrix/$$tag/environment/bin/python; \
+	if [ -x $$python ]; then echo --python $$tag=$$python; fi; done)
+
+evaluate: build $(STAMPS)/test-tools ## measure every claim, in about half an hour; goes on where it was interrupted
+	$(BIN)/python tests/matrix.py --only 3.14,3.14t --build
+	@mkdir -p bench/out
+	$(BIN)/python -m surefoot compare bench/suites/evaluation.toml --records $(EVALUATION) $(OTHERS)
+	@$(MAKE) figures
+
+figures: build $(STAMPS)/test-tools ## figures, tables, claims and one page from the records of `evaluate` alone
+	$(BIN)/python -m surefoot.evaluation.figures $(EVALUATION) -o docs/figures
+	$(BIN)/python -m bench.claims $(EVALUATION) -o docs/claims.md
+	$(BIN)/python -m bench.readme $(EVALUATION)
+	$(BIN)/python -m surefoot report $(EVALUATION) -o bench/out/evaluation.html
+	$(BIN)/python -m surefoot compare --summary $(EVALUATION) > bench/out/evaluation.md
+
+evaluate-plan: build ## say what `evaluate` would run, what is done and how long the rest takes
+	$(BIN)/python -m surefoot compare bench/suites/evaluation.toml --records $(EVALUATION) $(OTHERS) --plan
+
+bench: build ## a few minutes: our pools beside the standard pool, and whether they became slower than accepted
+	@mkdir -p bench/out
+	@rm -f $(SHORT)
+	$(BIN)/python -m surefoot compare bench/suites/short.toml --records $(SHORT)
+	$(BIN)/python -m surefoot compare --summary $(SHORT) $(addprefix --against ,$(wildcard bench/records/short-*.jsonl))
+
+bench-accept: ## what `bench` measured last is from now on what later runs are compared with, on such a machine
+	@mkdir -p bench/records
+	cp $(SHORT) bench/records/short-$$(uname -m)-$$(nproc)-cores.jsonl
+
+bench-quick: build ## the cost of a call beside the standard pool's, on this interpreter
 	$(BIN)/python -m bench --quick --out bench/out/records.jsonl
 
 bench-full: build ## the same at full length

@@ -16,17 +16,17 @@ BEGIN = "<!-- bench.report: begin -->"
 END = "<!-- bench.report: end -->"
 
 
-def insert(page: str, table: str) -> str:
+def insert(page: str, table: str, begin: str = BEGIN, end: str = END) -> str:
     """Return the page with the table between its markers.
 
     Raises:
         ValueError: If the page does not hold both markers once, in order.
     """
-    head, begin, rest = page.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page needs the lines {BEGIN} and {END}")
-    return f"{head}{BEGIN}\n{table}{END}{tail}"
+    head, begun, rest = page.partition(begin)
+    _, ended, tail = rest.partition(end)
+    if not begun or not ended:
+        raise ValueError(f"the page needs the lines {begin} and {end}")
+    return f"{head}{begin}\n{table}{end}{tail}"
 
 
 def main() -> int:

@@ -2,8 +2,9 @@
 
 The convention: after the title may stand `<!-- requires: fastapi, program:redis-server -->`. The page's
 ```python blocks, in order, are one program, run in an empty folder; one that starts with `# file: NAME` is
-written to that file instead. The ```console blocks hold `$ command` lines, which one shell runs afterwards in
-the same folder; their other lines show output. What is not to be run is ```text.
+written to that file instead, as is a ```toml block that does. The ```console blocks hold `$ command` lines,
+which one shell runs afterwards in the same folder; their other lines show output. What is not to be run is
+```text.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 from debian import program
 
 LIMIT_S = 60.0
-LANGUAGES = frozenset({"python", "console", "text"})
+LANGUAGES = frozenset({"python", "toml", "console", "text"})
 
 _REQUIRES = re.compile(r"^<!-- requires: (.*?) -->$", re.MULTILINE)
 _FILE = re.compile(r"# file: (\S+)\n")
@@ -78,7 +79,7 @@ def read(text: str) -> Page:
         named = _FILE.match(block.text)
         if block.language not in LANGUAGES:
             raise PageFailedError(f"line {block.line}: a block is one of {', '.join(sorted(LANGUAGES))}")
-        if block.language == "python" and named:
+        if block.language in {"python", "toml"} and named:
             files[named[1]] = block.text
         elif block.language == "python":
             code += "\n" * (block.line - 1 - code.count("\n")) + block.text

@@ -4,6 +4,7 @@
     python3 tests/matrix.py --list                   # only say what is found and what is missing
     python3 tests/matrix.py --only 3.13,3.14t --quick
     python3 tests/matrix.py --skip 3.11 -- -k shutdown -x
+    python3 tests/matrix.py --only 3.14,3.14t --build # no tests: ready to measure with
 
 Interpreters come from `SUREFOOT_PYTHONS="path:path"`, `python3.10` to `python3.14t` on PATH, pyenv, and
 ready-built ones under the cache folder. One that is absent is named and is no failure. Everything is kept in
@@ -251,13 +252,13 @@ def _test(interpreter: Interpreter, python: Path, pytest_args: Sequence[str]) ->
     return False, f"pytest ended with status {status}"
 
 
-def run_one(interpreter: Interpreter, maturin: Path, pytest_args: Sequence[str]) -> Verdict:
+def run_one(interpreter: Interpreter, maturin: Path, pytest_args: Sequence[str] | None) -> Verdict:
     """Builds, installs and tests with one interpreter.
 
     Args:
         interpreter: Which one.
         maturin: The program that builds wheels.
-        pytest_args: For pytest.
+        pytest_args: For pytest; None to run no tests.
 
     Returns:
         How it did.
@@ -269,7 +270,7 @@ def run_one(interpreter: Interpreter, maturin: Path, pytest_args: Sequence[str])
         missing = _install_requirements(interpreter, python)
         with _building:
             _build(interpreter, python, maturin)
-        ok, said = _test(interpreter, python, pytest_args)
+        ok, said = (True, "built") if pytest_args is None else _test(interpreter, python, pytest_args)
     except (StepFailedError, environment.EnvironmentFailedError) as error:
         print(error, flush=True)
         ok, said = False, str(error).splitlines()[0].rstrip(":")
@@ -304,6 +305,7 @@ def main() -> int:
     parser.add_argument(
         "--jobs", type=int, default=3, help="interpreters at a time (default 3: the tests mostly wait)"
     )
+    parser.add_argument("--build", action="store_true", help="build and install, run no tests")
     parser.add_argument("--list", action="store_true", help="only say what is found")
     parser.add_argument("pytest_args", nargs="*", metavar="-- pytest arguments", help="by default: tests")
     options = parser.parse_args()
@@ -323,8 +325,8 @@ def main() -> int:
     pytest_args = [*(["-m", QUICK] if options.quick else []), *options.pytest_args]
 
     def run(interpreter: Interpreter) -> Verdict:
-        print(f"-- {interpreter.tag}: building and testing", flush=True)
-        verdict = run_one(interpreter, maturin, pytest_args)
+        print(f"-- {interpreter.tag}: building{'' if options.build else ' and testing'}", flush=True)
+        verdict = run_one(interpreter, maturin, None if options.build else pytest_args)
         print(verdict, flush=True)
         return verdict
 

@@ -26,7 +26,7 @@ import numpy as np
 PARAMETERS = {"wait_ms": 40.0}
 GIL_S = 0.002
 
-_DOCUMENTS, _DIMENSIONS, _FOUND = 5_000, 64, 16
+_DOCUMENTS, _DIMENSIONS, _FOUND = 5_000, 64, 24
 _WORDS = ("pump", "valve", "motor", "heat", "noise", "leak", "start", "stop", "belt", "fan", "filter", "oil")
 
 

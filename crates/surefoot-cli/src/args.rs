@@ -25,6 +25,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Find this device's saturation cliff: throughput and latency against the number of threads.
     Cliff(CliffArgs),
+    /// Run a suite of experiments, each run in a fresh process, and compare its strategies.
+    Compare(CompareArgs),
     /// Compare controllers in simulated scenarios with known optima.
     Simulate(SimulateArgs),
     /// Say which sensors work here, by which method and with which error, and why others do not.
@@ -37,6 +39,9 @@ pub(crate) enum Command {
     /// Run a program as it is and say what its threads do and what limits them.
     #[command(disable_help_flag = true)]
     Profile(ProgramArgs),
+    /// Show records of `surefoot compare` as one HTML page: figures, tables, claims.
+    #[command(disable_help_flag = true)]
+    Report(ProgramArgs),
 }
 
 /// What Python's side reads by itself: these commands run in the interpreter that they are called in.
@@ -158,6 +163,55 @@ pub(crate) struct CliffArgs {
     /// A first look: 1, 4, 16, 64, 256 threads, 0.4 s each, micro and cpu, unless given.
     #[arg(long)]
     pub(crate) quick: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// The suite to run.
+    #[arg(value_name = "SUITE.toml", required_unless_present = "summary")]
+    pub(crate) suite: Option<PathBuf>,
+
+    /// Append one JSON line per run to this file, and take up what it lacks [default: SUITE.jsonl, in this folder].
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub(crate) records: Option<PathBuf>,
+
+    /// Run this experiment only; may be given several times [default: all].
+    #[arg(long = "experiment", value_name = "NAME")]
+    pub(crate) experiments: Vec<String>,
+
+    /// The interpreter that a suite calls TAG, such as 3.14t=/usr/bin/python3.14t; may be given several times. `default`
+    /// is the one that runs this, unless given.
+    #[arg(long = "python", value_name = "TAG=PATH", value_parser = tagged_path)]
+    pub(crate) pythons: Vec<(String, PathBuf)>,
+
+    /// A first look: one repeat, a quarter of each time, every fourth size.
+    #[arg(long)]
+    pub(crate) quick: bool,
+
+    /// Show which runs there are, how many are done and how long the rest takes; run nothing.
+    #[arg(long)]
+    pub(crate) plan: bool,
+
+    /// Remove the records of this experiment first, to measure it again; may be given several times.
+    #[arg(long, value_name = "NAME", conflicts_with = "plan")]
+    pub(crate) forget: Vec<String>,
+
+    /// Remove the records of runs that failed first, to try these again.
+    #[arg(long, conflicts_with = "plan")]
+    pub(crate) retry_failed: bool,
+
+    /// Give up on a run that takes this much longer than it may measure.
+    #[arg(long, value_name = "S", value_parser = positive, default_value_t = 120.0)]
+    pub(crate) patience_s: f64,
+
+    /// Show the tables of these record files; run nothing.
+    #[arg(long, value_name = "RECORDS", num_args = 1.., conflicts_with_all = ["suite", "records", "plan"])]
+    pub(crate) summary: Vec<PathBuf>,
+
+    /// With --summary: compare our pools' ratios to the standard pool with those of these accepted records; exit code 1
+    /// if one fell beyond both intervals.
+    #[arg(long, value_name = "RECORDS", num_args = 1.., requires = "summary", conflicts_with = "suite")]
+    pub(crate) against: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -294,6 +348,13 @@ fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
+fn tagged_path(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((tag, path)) if !tag.is_empty() && !path.is_empty() => Ok((tag.to_owned(), path.into())),
+        _ => Err("expected TAG=PATH, such as 3.14=/usr/bin/python3.14".to_owned()),
+    }
+}
+
 fn interval(text: &str) -> Result<f64, String> {
     positive(text)
         .ok()
@@ -378,11 +439,16 @@ mod tests {
 
     #[test]
     fn what_python_reads_is_let_through() {
-        for words in [&["run", "--help", "-x", "a.py", "--", "-y"][..], &["profile", "-m", "a", "--version"]]
-        {
+        for words in [
+            &["run", "--help", "-x", "a.py", "--", "-y"][..],
+            &["profile", "-m", "a", "--version"],
+            &["report", "a.jsonl", "-o", "b.html"],
+        ] {
             let argv = ["surefoot"].iter().chain(words);
             let command = Cli::try_parse_from(argv).unwrap().command;
-            let (Command::Run(ProgramArgs { args }) | Command::Profile(ProgramArgs { args })) = command
+            let (Command::Run(ProgramArgs { args })
+            | Command::Profile(ProgramArgs { args })
+            | Command::Report(ProgramArgs { args })) = command
             else {
                 unreachable!("asked for a program, got {command:?}")
             };

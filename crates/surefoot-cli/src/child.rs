@@ -82,6 +82,11 @@ impl Python<'_> {
     }
 }
 
+/// Arguments of a process.
+pub(crate) fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(ToString::to_string).collect()
+}
+
 /// Says in a few words what went wrong, from what a failed child wrote.
 pub(crate) fn complaint(status: ExitStatus, stdout: &str, stderr: &str) -> String {
     let reported = serde_json::from_str::<serde_json::Value>(stdout).ok();

@@ -3,36 +3,24 @@
 //! Plan the runs, run each in a fresh process, append each record at once, and show what was measured, also
 //! after an interruption.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::args::{CliffArgs, Pool, Span, Workload};
 use crate::child::{self, Ending, Python};
 use crate::clock;
 use crate::curve::{self, Curve};
+use crate::description::{self, CHORE_TIMEOUT, Description};
 use crate::interrupt;
 use crate::machine::Machine;
-use crate::plan::{self, Axes, Nominal, Run};
+use crate::plan::{self, Axes, Run};
 use crate::progress::{self, Progress};
-use crate::record::{Build, Context, Interpreter, Line, Measurement, RecordFile, SCHEMA};
+use crate::record::{Context, Interpreter, Line, Measurement, RecordFile, SCHEMA};
 use crate::stop::{SIGNAL_BASE, Stop};
 use crate::table;
-
-/// For a process that only describes or draws; an edge device may have to read it all from a slow card.
-const CHORE_TIMEOUT: Duration = Duration::from_secs(120);
-
-/// What `surefoot.workloads.interpreter` prints.
-#[derive(Debug, Deserialize)]
-struct Description {
-    interpreter: Interpreter,
-    surefoot: Build,
-    workloads: BTreeMap<Workload, Nominal>,
-    has_matplotlib: bool,
-}
 
 /// What a sweep came to.
 #[derive(Debug, Default)]
@@ -65,7 +53,7 @@ pub(crate) fn run(args: &CliffArgs, python: &Path) -> Result<i32, Stop> {
     let python = Python { program, signal: &interrupt::received };
     let machine = Machine::read();
     let axes = axes(args, &machine)?;
-    let description = describe(python)?;
+    let description = description::describe(python)?;
     if description.surefoot.is_debug_build && axes.pools.iter().any(|pool| *pool != Pool::Standard) {
         eprintln!("surefoot: built without optimisation: figures of its pools mean nothing");
     }
@@ -131,28 +119,6 @@ fn axes(args: &CliffArgs, machine: &Machine) -> Result<Axes, Stop> {
     })
 }
 
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(ToString::to_string).collect()
-}
-
-/// Asks the interpreter what it is; fails if it cannot run the workloads.
-fn describe(python: Python<'_>) -> Result<Description, Stop> {
-    let shown = python.program.display();
-    let ending = python
-        .execute(&words(&["-m", "surefoot.workloads.interpreter"]), CHORE_TIMEOUT)
-        .map_err(|error| Stop::usage(format!("cannot run {shown}: {error}")))?;
-    match ending {
-        Ending::Ended { status, stdout, .. } if status.success() => serde_json::from_str(&stdout)
-            .map_err(|error| Stop::failure(format!("{shown} has another version of surefoot: {error}"))),
-        Ending::Ended { status, stdout, stderr } => Err(Stop::failure(format!(
-            "{shown} cannot run the workloads: {}\nsurefoot: is surefoot installed for it?",
-            child::complaint(status, &stdout, &stderr)
-        ))),
-        Ending::TimedOut => Err(Stop::failure(format!("{shown} did not answer in {CHORE_TIMEOUT:?}"))),
-        Ending::Interrupted(signal) => Err(Stop::interrupted(signal)),
-    }
-}
-
 fn no_matplotlib(program: &Path) -> String {
     format!(
         "surefoot: --plot needs matplotlib: {} -m pip install 'surefoot[plot]' (the records are kept; see --help of \
@@ -174,7 +140,7 @@ fn draw(
     }
     let (records, figure) = (records.to_string_lossy(), figure.to_string_lossy());
     let sweep_id = sweep_id.to_string();
-    let args = words(&["-m", "surefoot.plot", &records, "-o", &figure, "--sweep", &sweep_id]);
+    let args = child::words(&["-m", "surefoot.plot", &records, "-o", &figure, "--sweep", &sweep_id]);
     let ending = python
         .execute(&args, CHORE_TIMEOUT)
         .map_err(|error| Stop::failure(format!("cannot run {}: {error}", python.program.display())))?;
@@ -196,7 +162,7 @@ struct Sweep<'a> {
     span: Span,
     id: u64,
     machine: &'a Machine,
-    description: &'a Description,
+    description: &'a Description<Workload>,
 }
 
 impl Sweep<'_> {
@@ -267,7 +233,7 @@ impl Sweep<'_> {
     }
 
     fn command(&self, run: &Run) -> Vec<String> {
-        let mut command = words(&["-m", "surefoot.workloads.run"]);
+        let mut command = child::words(&["-m", "surefoot.workloads.run"]);
         let mut option = |name: &str, value: String| command.extend([format!("--{name}"), value]);
         option("workload", run.workload.to_string());
         option("pool", run.pool.to_string());

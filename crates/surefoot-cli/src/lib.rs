@@ -4,7 +4,7 @@
 //! the arguments and returns an exit code, and never ends the process. It names no Python API; Python code
 //! runs in child processes only.
 //!
-//! One module per sub-command ([`cliff`], [`doctor`], [`simulate`], [`top`]), and below them what they share: [`child`] runs one Python process,
+//! One module per sub-command ([`cliff`], [`compare`], [`doctor`], [`simulate`], [`top`]), and below them what they share: [`child`] runs one Python process,
 //! [`record`] is what a run leaves behind, [`statistics`], [`bootstrap`] and [`curve`] reduce records, [`table`] shows them.
 
 mod args;
@@ -12,7 +12,9 @@ pub mod bootstrap;
 mod child;
 mod cliff;
 mod clock;
+mod compare;
 mod curve;
+mod description;
 mod doctor;
 mod interrupt;
 mod machine;
@@ -47,12 +49,15 @@ pub fn run(argv: &[String], python: &Path) -> i32 {
     };
     let outcome = match cli.command {
         args::Command::Cliff(options) => cliff::run(&options, python),
+        args::Command::Compare(options) => compare::run(&options, python),
         args::Command::Simulate(options) => simulate::run(&options),
         args::Command::Doctor(options) => doctor::run(&options, python),
         args::Command::Top(options) => top::run(&options),
-        args::Command::Run(_) | args::Command::Profile(_) => Err(stop::Stop::usage(
-            "this command runs inside the interpreter: use `python -m surefoot run` or `python -m surefoot profile`",
-        )),
+        args::Command::Run(_) | args::Command::Profile(_) | args::Command::Report(_) => {
+            Err(stop::Stop::usage(
+                "this command runs inside the interpreter: use `python -m surefoot run`, `profile` or `report`",
+            ))
+        }
     };
     outcome.unwrap_or_else(|stop| {
         eprintln!("surefoot: {}", stop.message);

@@ -104,13 +104,18 @@ pub(crate) struct RecordFile {
 }
 
 impl RecordFile {
+    /// Appends to a file that is open for that.
+    pub(crate) fn of(file: File) -> Self {
+        Self { file }
+    }
+
     /// Opens `path` to append to it.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         OpenOptions::new().create(true).append(true).open(path).map(|file| Self { file })
     }
 
     /// Appends one line in one write, so that an interruption cannot leave half of it.
-    pub(crate) fn append(&mut self, line: &Line<'_>) -> io::Result<()> {
+    pub(crate) fn append(&mut self, line: &impl Serialize) -> io::Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
         self.file.write_all(&text)?;

@@ -49,8 +49,7 @@ fn table(curve: &Curve) -> Table {
     }
     header.extend(["p50 ms", "p95 ms", "p99 ms", "tasks/s per thread"]);
 
-    let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled);
+    let mut table = empty();
     table.set_header(header);
     for point in &curve.points {
         let mut row = vec![grouped(f64::from(point.threads))];
@@ -118,8 +117,27 @@ fn comparisons(curves: &[Curve]) -> Vec<String> {
     lines
 }
 
+/// A table of text: the first column to the left, the others to the right.
+pub(crate) fn plain<const COLUMNS: usize>(header: &[&str; COLUMNS], rows: &[[String; COLUMNS]]) -> String {
+    let mut table = empty();
+    table.set_header(header.to_vec());
+    for row in rows {
+        table.add_row(row.to_vec());
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    format!("{table}\n")
+}
+
+fn empty() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
 /// About three significant digits; thousands grouped.
-fn figure(value: f64) -> String {
+pub(crate) fn figure(value: f64) -> String {
     if value >= 100.0 {
         grouped(value)
     } else if value >= 10.0 {
@@ -129,7 +147,7 @@ fn figure(value: f64) -> String {
     }
 }
 
-fn grouped(value: f64) -> String {
+pub(crate) fn grouped(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

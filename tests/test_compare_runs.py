@@ -1,0 +1,50 @@
+"""`surefoot compare` with the project's own suites: real runs of the smallest, and the plans of all."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from patience import HANG_S
+
+SUITES = Path(__file__).resolve().parents[1] / "bench" / "suites"
+
+
+def compare(*words, cwd):
+    command = [sys.executable, "-m", "surefoot", "compare", *map(str, words)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=HANG_S, check=False)
+
+
+def test_the_smoke_suite_measures(tmp_path):
+    done = compare(SUITES / "smoke.toml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in (tmp_path / "smoke.jsonl").read_text().splitlines()]
+    runs = [line for line in lines if line["type"] == "comparison_run"]
+    assert len(runs) == 6
+    assert [line["type"] for line in lines if line not in runs] == ["comparison_control"] * 2
+    for run in runs:
+        assert run["measurement"]["tasks_done"] > 0
+        assert run["measurement"]["window_s"] >= 0.1
+        assert run["surefoot_version"]
+    by_name = {(run["phase"], run["strategy"], run["threads"]): run["measurement"] for run in runs}
+    # Four sleepers do more than one, on any machine.
+    assert by_name["sweep", "static", 4]["tasks_per_s"] > by_name["sweep", "static", 1]["tasks_per_s"]
+    assert by_name["sweep", "static", 4]["limit"] == 4
+    assert ("contest", "static-best", 4) in by_name
+    watched = by_name["single", "fixed-watched", 4]
+    assert watched["timeline"]
+    shown = compare("--summary", "smoke.jsonl", cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert "static-best 4" in shown.stdout
+
+
+@pytest.mark.parametrize("suite", sorted(SUITES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_suite_has_a_plan(suite, tmp_path):
+    done = compare(suite, "--plan", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "in all" in done.stdout
+    assert not list(tmp_path.iterdir())
