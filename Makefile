@@ -111,7 +111,7 @@ $(STAMPS)/lint-tools: $(STAMPS)/venv pyproject.toml
 	@touch $@
 
 $(STAMPS)/test-tools: $(STAMPS)/venv pyproject.toml tests/debian.py
-	$(BIN)/python -m pip install --quiet --group test --group test-peers --group test-adapters
+	$(BIN)/python -m pip install --quiet --group test --group test-peers --group test-adapters --group comparison
 	$(BIN)/python tests/debian.py --install
 	@touch $@
 

@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from patience import eventually
+
 # A hang becomes a failure; nothing here comes near it otherwise.
 HANG_S = 100
 
@@ -40,7 +42,8 @@ def run(*words, cwd, env=None):
         check=False,
     )
     (line,) = done.stdout.splitlines() or [done.stderr]
-    assert not processes_in(cwd)
+    # Those that were never seen are told of their parent's death a moment after it.
+    eventually(lambda: not processes_in(cwd), "the run has left no process")
     return Done(done.returncode, json.loads(line), done.stderr)
 
 
@@ -65,7 +68,7 @@ def check(found):
     assert found["processes"] >= 1
     # Less than a CPython can be, or more than a device has, would be another unit.
     assert 4 << 20 < found["rss_bytes_max"] < 1 << 33
-    assert found["pss_bytes_max"] is None or 0 < found["pss_bytes_max"] <= found["rss_bytes_max"]
+    assert found["pss_bytes_max"] is None or found["pss_bytes_max"] > 4 << 20
     shares = found["shares"] or {}
     for share in shares.values():
         assert share is None or 0.0 <= share <= 1.0

@@ -41,7 +41,8 @@ def test_a_strategy_with_a_size_has_that_many_workers(strategy, tmp_path):
 
 @pytest.mark.parametrize("strategy", ADAPTIVE)
 def test_an_adaptive_strategy_stays_below_its_cap(strategy, tmp_path):
-    found = measure("micro", strategy, "--threads", 3, "--timeline-s", 0.1, cwd=tmp_path)
+    # Long enough for notes to be taken within it even if others keep the machine busy.
+    found = measure("micro", strategy, "--threads", 3, "--timeline-s", 0.05, cwd=tmp_path, seconds=1.0)
     assert 1 <= found["limit"] <= 3
     assert len(found["timeline"]) >= 2
     times = [entry["at_s"] for entry in found["timeline"]]
@@ -57,9 +58,10 @@ def test_an_adaptive_strategy_stays_below_its_cap(strategy, tmp_path):
 
 
 def test_without_a_cap_the_queue_scaler_takes_what_the_machine_bears(tmp_path):
-    found = measure("io", "queue-depth", "--timeline-s", 0.1, cwd=tmp_path, seconds=1.5)
-    assert found["limit"] > 3
-    assert found["limit"] == max(entry["limit"] for entry in found["timeline"])
+    found = measure("io", "queue-depth", "--timeline-s", 0.1, cwd=tmp_path, seconds=2.5)
+    limits = [entry["limit"] for entry in found["timeline"]]
+    assert limits == sorted(limits)
+    assert found["limit"] == limits[-1] > limits[0]
 
 
 def test_sequential_is_one_task_after_the_other(tmp_path):
@@ -69,7 +71,9 @@ def test_sequential_is_one_task_after_the_other(tmp_path):
     assert found["tasks_done"] <= found["window_s"] / 0.05 + 1
 
 
-@pytest.mark.parametrize(("strategy", "threads"), [("static", 4), ("knee", 4), ("sequential", 1)])
+@pytest.mark.parametrize(
+    ("strategy", "threads"), [("static", 4), ("knee", 4), ("sequential", 1), ("process", 2)]
+)
 def test_a_task_counts_once_and_only_if_it_ran(strategy, threads, tmp_path):
     record = tmp_path / "ran.txt"
     file = tmp_path / "counting.py"
@@ -84,11 +88,113 @@ def test_a_task_counts_once_and_only_if_it_ran(strategy, threads, tmp_path):
     assert found["tasks_done"] >= 2 * found["limit"]
 
 
+def test_processes_are_counted_and_gone_at_the_end(tmp_path):
+    found = measure("stated", "process", "--threads", 2, cwd=tmp_path)
+    assert found["limit"] == found["workers_live"] == 2
+    # The pool's own and its workers; `run` has seen that none is left.
+    assert found["processes"] == 3
+    assert found["wall_ms_p50"] >= 50
+    # What the workers compute is counted: 10 ms for each task.
+    assert found["cpu_s"] >= 0.005 * found["tasks_done"]
+
+
+def test_interpreters_run_tasks_or_are_unavailable(tmp_path):
+    if sys.version_info < (3, 14):
+        done = run("--workload", "stated", "--strategy", "interpreter", "--threads", 2, cwd=tmp_path)
+        assert done.code == 3
+        assert "3.14" in done.report["unavailable"]
+        return
+    found = measure("stated", "interpreter", "--threads", 2, cwd=tmp_path)
+    assert found["limit"] == found["workers_live"] == 2
+    assert found["wall_ms_p50"] >= 50
+
+
+@pytest.mark.parametrize("workload", ["io", "cpu", "stated", "micro"])
+def test_coroutines_run_as_many_at_once_as_asked(workload, tmp_path):
+    found = measure(workload, "asyncio", "--threads", 5, cwd=tmp_path)
+    assert found["limit"] == 5
+    assert found["tasks_done"] >= 10
+    # Coroutines need no hand-over of the GIL: only the tick of one thread is seen.
+    assert found["gil_switches_per_s"] is None or found["gil_switches_per_s"] < found["tasks_per_s"] + 100
+
+
+def test_a_workload_without_a_coroutine_runs_in_the_loop_s_threads(tmp_path):
+    record = tmp_path / "ran.txt"
+    file = tmp_path / "counting.py"
+    file.write_text(COUNTING.format(path=str(record)))
+    found = measure(file, "asyncio", "--threads", 3, cwd=tmp_path)
+    assert 6 <= found["tasks_done"] <= len(record.read_text().splitlines())
+
+
+@pytest.mark.parametrize("strategy", ["process", "asyncio"])
+def test_a_task_that_fails_elsewhere_is_an_error(strategy, tmp_path):
+    file = tmp_path / "failing.py"
+    file.write_text("TASK_S_MIN = 0.01\ndef task():\n    raise ZeroDivisionError('by design')")
+    done = run("--workload", file, "--strategy", strategy, "--threads", 2, cwd=tmp_path)
+    assert done.code == 1
+    assert "by design" in done.report["error"]
+
+
+def test_a_worker_that_cannot_have_the_workload_is_unavailable(tmp_path):
+    file = tmp_path / "shy.py"
+    file.write_text(
+        "import contextlib, os\nTASK_S_MIN = 0.01\n_main = os.getpid()\n"
+        "@contextlib.contextmanager\n"
+        "def setup(threads):\n"
+        "    def make_task():\n"
+        "        import surefoot_has_no_such_module\n"
+        "    yield make_task\n"
+    )
+    done = run("--workload", file, "--strategy", "process", "--threads", 2, cwd=tmp_path)
+    assert done.code == 3
+    assert "surefoot_has_no_such_module" in done.report["unavailable"]
+
+
+POOL = """
+from concurrent.futures import ThreadPoolExecutor
+PARAMETERS = {"extra": 1}
+class Pool(ThreadPoolExecutor):
+    pass
+def make_pool(threads, extra):
+    return Pool(threads + extra)
+"""
+SEE = "def see(pool):\n    return {'limit': pool._max_workers, 'workers_live': len(pool._threads)}\n"
+
+
+def test_a_pool_of_a_file_is_a_strategy(tmp_path):
+    file = tmp_path / "pool.py"
+    file.write_text(POOL + SEE)
+    found = measure("io", file, "--threads", 2, "--parameter", "extra=2", cwd=tmp_path)
+    assert found["limit"] == found["workers_live"] == 4
+    assert (found["shares"], found["decisions"]) == (None, None)
+
+
+POOLS = {
+    "no pool": ("x = 1", 1, "make_pool"),
+    "no size": (POOL, 1, "--threads"),
+    "not installed": (
+        "THREADS = 1\ndef make_pool(threads):\n    import surefoot_has_no_such_module",
+        3,
+        "such",
+    ),
+    "broken": ("THREADS = 1\ndef make_pool(threads):\n    raise OSError('by design')", 1, "by design"),
+}
+
+
+@pytest.mark.parametrize(("text", "code", "words"), POOLS.values(), ids=POOLS)
+def test_a_pool_of_a_file_that_fails_or_cannot_be_here(text, code, words, tmp_path):
+    file = tmp_path / "pool.py"
+    file.write_text(text)
+    done = run("--workload", "io", "--strategy", file, "--seconds", 0.1, cwd=tmp_path)
+    assert done.code == code, done
+    assert words in done.report["error" if code == 1 else "unavailable"]
+
+
 def test_parameters_reach_the_controller(tmp_path):
     # With this threshold the published controller never raises its limit, whatever beta is.
     found = measure(
         "io", "paper", "--threads", 64, "--parameter", "beta_threshold=1.0", "--parameter", "interval_s=0.05",
-        "--timeline-s", 0.1, cwd=tmp_path,
+        "--timeline-s", 0.05, cwd=tmp_path, seconds=1.0,
     )  # fmt: skip
     assert found["vetoes"].get("gil", 0) >= 1
     assert {decision["rule"] for decision in found["decisions"]} == {"veto"}
@@ -246,12 +352,13 @@ def test_one_note_says_nothing():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_run_whose_parent_is_killed_ends(tmp_path):
-    command = [sys.executable, "-m", "surefoot.comparison.run", "--workload", "io", "--strategy", "static"]
+@pytest.mark.parametrize(("strategy", "processes"), [("static", 2), ("process", 4)])
+def test_a_run_whose_parent_is_killed_ends(strategy, processes, tmp_path):
+    command = [sys.executable, "-m", "surefoot.comparison.run", "--workload", "io", "--strategy", strategy]
     command += ["--threads", "2", "--seconds", "60", "--timeline-s", "0.1"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
     try:
-        eventually(lambda: len(processes_in(tmp_path)) == 2, "the measured process has started")
+        eventually(lambda: len(processes_in(tmp_path)) == processes, "the measured process has started")
     finally:
         process.kill()
         process.wait()

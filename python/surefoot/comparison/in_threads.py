@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from surefoot import FixedController, KneeController, PaperController, Window
 from surefoot.comparison import insight
-from surefoot.comparison.stage import BACKLOG_S, Stage
+from surefoot.comparison.stage import BACKLOG_S, LOOK_S, Stage
 from surefoot.workloads.measured_process import Crew, Pool, Supervisor, open_books, run_until_killed, timed
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ __all__ = [
 # A pool that finds its own size gets as many tasks at once as this many threads want: more would only be
 # memory, which is measured too.
 _THREADS_FED = 256
-_LOOK_S = 0.25
 
 
 def run_on(
@@ -62,7 +61,7 @@ def run_sequential(stage: Stage) -> NoReturn:
     assert stage.make_task is not None
     look = stage.observer(lambda: {"limit": 1, "workers_live": 1}).look
     task = timed(stage.make_task(), stage.ledger)
-    every_s = stage.look_s or _LOOK_S
+    every_s = stage.look_s or LOOK_S
     supervisor = Supervisor(stage.ledger)
     look()
     open_books(stage.ledger)

@@ -34,6 +34,14 @@ class Notes:
         """Add a note."""
         self._file.write(json.dumps(note).encode() + b"\n")
 
+    def excuse(self, reason: str) -> None:
+        """Say that there can be no measurement here, and why."""
+        self.write({"unavailable": reason})
+
+    def excused(self) -> str:
+        """Return why there can be no measurement here, or an empty string."""
+        return next((note["unavailable"] for note in self.read() if "unavailable" in note), "")
+
     def read(self) -> list[Note]:
         """Return all that are complete, oldest first."""
         size = os.fstat(self._file.fileno()).st_size

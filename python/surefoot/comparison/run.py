@@ -15,8 +15,8 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from surefoot.comparison import findings, parameters, quota, strategies, work
 from surefoot.comparison.notes import Notes
@@ -25,6 +25,9 @@ from surefoot.comparison.stage import Stage
 from surefoot.comparison.unavailable import UnavailableError
 from surefoot.workloads import closed_loop
 from surefoot.workloads.ledger import Fact
+
+if TYPE_CHECKING:
+    from surefoot.workloads import AsyncTask, Task
 
 __all__ = ["main"]
 
@@ -59,12 +62,14 @@ def _run(args: argparse.Namespace) -> dict[str, Any]:
     threads_most = strategy.threads_most(args.threads)
 
     ledger = closed_loop.make_ledger(span)
-    notes = Notes()
-    tree = Tree(has_descendants=False)
+    tree = Tree(has_descendants=strategy.has_descendants)
     with contextlib.ExitStack() as stack:
+        notes = stack.enter_context(contextlib.closing(Notes()))
         group = stack.enter_context(quota.group(args.quota_cores)) if args.quota_cores is not None else None
-        make_task = stack.enter_context(workload.setup(threads_most))
-        stage = Stage(workload, make_task, None, args.threads, cores, options, ledger, notes, args.timeline_s)
+        make_task, make_async_task = _prepare(stack, workload, strategy, threads_most)
+        stage = Stage(
+            workload, make_task, make_async_task, args.threads, cores, options, ledger, notes, args.timeline_s
+        )
 
         def run() -> None:
             # Before the first thread, so that all of them inherit it. Helper processes of a workload stand
@@ -72,21 +77,42 @@ def _run(args: argparse.Namespace) -> dict[str, Any]:
             os.sched_setaffinity(0, allowed[:cores])
             if group is not None:
                 group.enter()
-            strategy.run(stage)
+            try:
+                strategy.run(stage)
+            except UnavailableError as reason:
+                notes.excuse(str(reason))
+                raise
 
         try:
             measurement, window = closed_loop.watch(
                 run, ledger, span, lambda: max(1, ledger.read(Fact.LIMIT)), tree.look
             )
+        except RuntimeError:
+            if notes.excused():
+                raise UnavailableError(notes.excused()) from None
+            raise
         finally:
             tree.end()
-    noted = notes.read()
+        noted = notes.read()
     ends_ns = [end for end, _ in ledger.entries()]
     return {
         **_with_descendants(dataclasses.asdict(measurement), tree),
         **findings.of_window(noted, window),
         "timeline": None if args.timeline_s is None else findings.timeline(noted, window, ends_ns),
     }
+
+
+def _prepare(
+    stack: contextlib.ExitStack, workload: work.Work, strategy: strategies.Strategy, threads: int
+) -> tuple[Callable[[], Task] | None, Callable[[], AsyncTask] | None]:
+    """Have the workload prepare what the strategy needs."""
+    if strategy.prepares == "nothing":
+        return None, None
+    if strategy.prepares == "coroutine":
+        setup = workload.setup_async(threads)
+        if setup is not None:
+            return None, stack.enter_context(setup)
+    return stack.enter_context(workload.setup(threads)), None
 
 
 def _with_descendants(measured: dict[str, Any], tree: Tree) -> dict[str, Any]:

@@ -12,14 +12,17 @@ from surefoot.workloads.measured_process import Load
 
 if TYPE_CHECKING:
     from surefoot.comparison.parameters import Value
-    from surefoot.comparison.work import AsyncTask, Work
-    from surefoot.workloads import Task
+    from surefoot.comparison.work import Work
+    from surefoot.workloads import AsyncTask, Task
     from surefoot.workloads.ledger import Ledger
 
-__all__ = ["BACKLOG_S", "Stage"]
+__all__ = ["BACKLOG_S", "LOOK_S", "Stage"]
 
 BACKLOG_S = 0.5
 """About so long the queued tasks last. The queue's memory would be the pool's in the figures otherwise."""
+
+LOOK_S = 0.25
+"""How often one looks who has nothing else to do."""
 
 # The GIL's time of a task is a rough figure.
 _RATE_MARGIN = 1.5

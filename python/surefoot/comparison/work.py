@@ -16,12 +16,9 @@ from surefoot.comparison import files
 
 if TYPE_CHECKING:
     from surefoot.comparison.parameters import Value
-    from surefoot.workloads import Task
+    from surefoot.workloads import AsyncTask, Task
 
-__all__ = ["AsyncTask", "Work", "resolve"]
-
-AsyncTask = Callable[[], Any]
-"""Returns an awaitable."""
+__all__ = ["Work", "declared", "resolve"]
 
 
 @dataclass(frozen=True)

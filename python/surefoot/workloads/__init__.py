@@ -17,15 +17,16 @@ pipeline   TCP sensor, preprocessing, model, HTTP, SQLite     mixed, with real I
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-__all__ = ["NAMES", "Task", "Workload", "load"]
+__all__ = ["NAMES", "AsyncTask", "Task", "Workload", "load"]
 
 Task = Callable[[], object]
+AsyncTask = Callable[[], Awaitable[object]]
 
 NAMES = ("micro", "stated", "io", "cpu", "pipeline")
 

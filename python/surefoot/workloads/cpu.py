@@ -7,6 +7,7 @@ that works.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,7 @@ from surefoot.workloads.spin import iterations_for, spin
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from surefoot.workloads import Task
+    from surefoot.workloads import AsyncTask, Task
 
 KIND: Final = "CPU only"
 PARAMS: Final = {"cpu_s": 0.005}
@@ -30,5 +31,17 @@ def setup(threads: int) -> Iterator[Callable[[], Task]]:
 
     def task() -> None:
         spin(iterations)
+
+    yield lambda: task
+
+
+@contextmanager
+def setup_async(threads: int) -> Iterator[Callable[[], AsyncTask]]:
+    """Calibrate the work; each task lets the others go on once."""
+    iterations = iterations_for(PARAMS["cpu_s"])
+
+    async def task() -> None:
+        spin(iterations)
+        await asyncio.sleep(0)
 
     yield lambda: task

@@ -5,6 +5,7 @@ Expected kind: I/O only. Throughput grows with the threads until waking them tak
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from surefoot.workloads import Task
+    from surefoot.workloads import AsyncTask, Task
 
 KIND: Final = "I/O only"
 PARAMS: Final = {"sleep_s": 0.050}
@@ -27,5 +28,16 @@ def setup(threads: int) -> Iterator[Callable[[], Task]]:
 
     def task() -> None:
         time.sleep(sleep_s)
+
+    yield lambda: task
+
+
+@contextmanager
+def setup_async(threads: int) -> Iterator[Callable[[], AsyncTask]]:
+    """Prepare nothing; the sleep is the event loop's."""
+    sleep_s = PARAMS["sleep_s"]
+
+    async def task() -> None:
+        await asyncio.sleep(sleep_s)
 
     yield lambda: task

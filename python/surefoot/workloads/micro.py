@@ -6,6 +6,7 @@ what threads that wait for the GIL cost, shows at once. The cliff shows here, if
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from surefoot.workloads import Task
+    from surefoot.workloads import AsyncTask, Task
 
 KIND: Final = "mixed, very short"
 PARAMS: Final = {"additions": 1000, "sleep_s": 0.0001}
@@ -32,3 +33,16 @@ def _task() -> None:
 def setup(threads: int) -> Iterator[Callable[[], Task]]:
     """Prepare nothing."""
     yield lambda: _task
+
+
+@contextmanager
+def setup_async(threads: int) -> Iterator[Callable[[], AsyncTask]]:
+    """Prepare nothing; the sleep is the event loop's."""
+
+    async def task() -> None:
+        x = 0
+        for _ in range(1000):
+            x += 1  # noqa: SIM113 (as above)
+        await asyncio.sleep(0.0001)
+
+    yield lambda: task

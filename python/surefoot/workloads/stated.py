@@ -7,6 +7,7 @@ one only adds waiting.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -16,7 +17,7 @@ from surefoot.workloads.spin import iterations_for, spin
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from surefoot.workloads import Task
+    from surefoot.workloads import AsyncTask, Task
 
 KIND: Final = "mixed, bound by the GIL"
 PARAMS: Final = {"cpu_s": 0.010, "sleep_s": 0.050}
@@ -33,5 +34,18 @@ def setup(threads: int) -> Iterator[Callable[[], Task]]:
     def task() -> None:
         spin(iterations)
         time.sleep(sleep_s)
+
+    yield lambda: task
+
+
+@contextmanager
+def setup_async(threads: int) -> Iterator[Callable[[], AsyncTask]]:
+    """Calibrate the computing part; the sleep is the event loop's."""
+    iterations = iterations_for(PARAMS["cpu_s"])
+    sleep_s = PARAMS["sleep_s"]
+
+    async def task() -> None:
+        spin(iterations)
+        await asyncio.sleep(sleep_s)
 
     yield lambda: task
