@@ -109,6 +109,23 @@ def test_interpreters_run_tasks_or_are_unavailable(tmp_path):
     assert found["wall_ms_p50"] >= 50
 
 
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="no pool of interpreters")
+def test_a_workload_that_an_interpreter_cannot_have_is_unavailable(tmp_path):
+    file = tmp_path / "main_only.py"
+    file.write_text(
+        "from concurrent import interpreters\n"
+        "TASK_S_MIN = 0.01\n"
+        "def requires():\n"
+        "    if interpreters.get_current() != interpreters.get_main():\n"
+        "        return 'the main interpreter'\n"
+        "def task():\n"
+        "    pass\n"
+    )
+    done = run("--workload", file, "--strategy", "interpreter", "--threads", 2, cwd=tmp_path)
+    assert done.code == 3, done
+    assert "the main interpreter" in done.report["unavailable"]
+
+
 @pytest.mark.parametrize("workload", ["io", "cpu", "stated", "micro"])
 def test_coroutines_run_as_many_at_once_as_asked(workload, tmp_path):
     found = measure(workload, "asyncio", "--threads", 5, cwd=tmp_path)

@@ -47,7 +47,7 @@ class _Worker:
         # The pools hide what went wrong in an initializer. So it is told at the first call.
         try:
             self.task = make_task()
-        except ImportError as error:
+        except (ImportError, UnavailableError) as error:
             self.failure = UnavailableError(f"a worker cannot have this workload: {error}")
         except Exception as error:
             self.failure = RuntimeError(f"a worker cannot prepare its task: {type(error).__name__}: {error}")
