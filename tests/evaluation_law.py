@@ -21,6 +21,7 @@ DEMANDS = {
 }
 PROFILES = ("vision", "voice", "fusion", "rag", "slm", "analytics", "onnx")
 THREADS = tuple(1 << power for power in range(12))
+SHARES = ("cpu", "runqueue", "gil", "io")
 SHORT = (1, 4, 8, 16, 32, 64, 256)
 MACHINE = {
     "cpu_model": "Synthetic Processor 9000 CPU @ 2.00GHz",
@@ -138,7 +139,8 @@ class Writer:
                 "strategy": strategy,
                 "threads": threads,
                 "cores": cores,
-                "cores_asked": cores,
+                # The suite asks for four; the made-up machine has two.
+                "cores_asked": 4 if cores == 2 else cores,
                 "quota_cores": None,
                 "interpreter": {
                     "tag": python,
@@ -178,7 +180,7 @@ class Writer:
         return self.measurement(law, None, limit=limit, shares=shares, beta_mean=1 - shares["cpu"], **more)
 
 
-def timeline(law, limits, seconds=20.0, step_s=0.5):
+def timeline(law, limits, seen=SHARES, seconds=20.0, step_s=0.5):
     points, done = [], 0.0
     for number in range(int(seconds / step_s)):
         limit = limits(number * step_s)
@@ -191,7 +193,7 @@ def timeline(law, limits, seconds=20.0, step_s=0.5):
                 "tasks_done": round(done),
                 "queued": 2 * limit,
                 "beta": 1 - shares["cpu"],
-                **{name: shares[name] for name in ("cpu", "runqueue", "gil", "io")},
+                **{name: shares[name] if name in seen else None for name in SHARES},
             }
         )
     return points

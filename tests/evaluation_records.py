@@ -13,7 +13,7 @@ import json
 import sys
 from pathlib import Path
 
-from evaluation_law import DEMANDS, PROFILES, SHORT, THREADS, Law, Writer, timeline
+from evaluation_law import DEMANDS, PROFILES, SHARES, SHORT, THREADS, Law, Writer, timeline
 
 
 def cliff(w):
@@ -148,11 +148,13 @@ def timelines(w):
         }
         for repeat in w.each():
             for strategy, limit in limits.items():
+                # What a pool can see of its workers' time without sensors, and the published library.
+                seen = {"knee": SHARES, "paper": SHARES[:2]}.get(strategy, ())
                 measured = w.measurement(
                     law,
                     None,
                     limit=limit(20),
-                    timeline=timeline(law, limit),
+                    timeline=timeline(law, limit, seen),
                     shares=law.shares(limit(20)),
                     vetoes={"gil": 12} if strategy == "knee" else {},
                     beta_mean=1 - law.shares(limit(20))["cpu"],
@@ -353,6 +355,8 @@ def lines(seed=7, only=tuple(EXPERIMENTS), **how):
     writer = Writer(seed, **how)
     for name in only:
         EXPERIMENTS[name](writer)
+    # A suite runs in an order of chance.
+    writer.random.shuffle(writer.lines)
     return writer.lines
 
 

@@ -12,7 +12,7 @@ if kinds.STANDARD_ONLY:
     pytest.skip("SUREFOOT_TEST_STANDARD_ONLY=1", allow_module_level=True)
 
 import evaluation_records
-from surefoot.evaluation import Estimate, contest, read, reading
+from surefoot.evaluation import Estimate, contest, read, reading, records
 from surefoot.evaluation.curve import Point, curve
 
 
@@ -35,8 +35,10 @@ def test_every_line_is_read(tmp_path, lines):
     found = read([written(tmp_path / "a.jsonl", lines)])
     assert len(found.runs) == sum(line["type"] == "comparison_run" for line in lines)
     assert [each.reason for each in found.absences] == ["no interpreter pools before 3.14"]
-    run, line = found.runs.first, lines[0]
-    assert (run.workload, run.threads, run.python) == ("micro", 1, "3.12")
+    line = next(line for line in lines if line["type"] == "comparison_run")
+    run = next(run for run in found.runs if run.at_unix_s == line["at_unix_s"])
+    assert (run.workload, run.threads) == (records.name(line["workload"]), line["threads"])
+    assert run.python == line["interpreter"]["tag"]
     assert run.measurement.tasks_per_s == line["measurement"]["tasks_per_s"]
 
 

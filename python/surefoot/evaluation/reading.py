@@ -62,7 +62,24 @@ def of_lines(lines: Iterable[Mapping[str, Any]]) -> Evaluation:
             runs.append(records.run(line))
         elif kind in ("comparison_failure", "comparison_unavailable"):
             absences[records.absence(line)] = None
+    # A suite runs in an order of chance; figures and tables have one of their own.
+    runs.sort(key=_place)
     return Evaluation(Runs(runs), tuple(absences))
+
+
+_WORKLOADS = (
+    *("micro", "stated", "io", "cpu", "pipeline"),
+    *("vision", "voice", "fusion", "rag", "slm", "analytics", "onnx"),
+)
+
+
+def _place(run: records.Run) -> tuple[Any, ...]:
+    known = _WORKLOADS.index(run.workload) if run.workload in _WORKLOADS else len(_WORKLOADS)
+    parameters = [
+        (key, float(value) if isinstance(value, (int, float)) else 0.0, str(value))
+        for key, value in sorted(run.parameters.items())
+    ]
+    return known, run.workload, parameters, run.cores, run.threads or 0
 
 
 def _lines(path: Path) -> list[Mapping[str, Any]]:

@@ -13,6 +13,7 @@ from surefoot.evaluation.figures.threshold import threshold_of
 if TYPE_CHECKING:
     from surefoot.evaluation.estimate import Estimate
     from surefoot.evaluation.reading import Evaluation
+    from surefoot.evaluation.records import Run
     from surefoot.evaluation.runs import Runs
 
 
@@ -22,9 +23,11 @@ def _shares(evaluation: Evaluation, workload: str) -> dict[int, Runs]:
 
 
 def _betas(evaluation: Evaluation, workload: str) -> dict[int, Estimate]:
-    return {
-        threads: known(runs.median(beta), "beta") for threads, runs in _shares(evaluation, workload).items()
-    }
+    found = {threads: runs.median(beta) for threads, runs in _shares(evaluation, workload).items()}
+    seen = {threads: each for threads, each in found.items() if each is not None}
+    if len(seen) < 2:
+        raise choice.NoRecordsError(f"beta was not measured at two sizes on {workload}")
+    return seen
 
 
 def _few(found: dict[int, Estimate]) -> str:
@@ -36,11 +39,12 @@ def _few(found: dict[int, Estimate]) -> str:
 def _high_is_safe(evaluation: Evaluation) -> Finding:
     said, counter = [], []
     for workload in ("micro", "stated", "cpu"):
-        sizes = _shares(evaluation, workload)
+        sizes, seen = _shares(evaluation, workload), _betas(evaluation, workload)
         blind = [
-            (low, known(sizes[low].median(beta), "beta").value)
+            (low, seen[low].value)
             for low, high in zip(sizes, list(sizes)[1:], strict=False)
-            if known(sizes[low].median(beta), "beta").value >= 0.9
+            if low in seen
+            and seen[low].value >= 0.9
             and known(sizes[high].ratio(sizes[low]), "throughput").value < 1.05
         ]
         counter.append(bool(blind))
@@ -76,12 +80,18 @@ def _identifies(evaluation: Evaluation) -> Finding:
     return decide(holds=all(falls), part=any(falls), measured=f"beta by threads: {'; '.join(said)}")
 
 
+def _gil(run: Run) -> float | None:
+    return run.measurement.shares.get("gil")
+
+
 def _fights(evaluation: Evaluation) -> Finding:
     said, more = [], []
     for workload in ("micro", "stated", "cpu"):
         sizes = _shares(evaluation, workload)
-        most = max(sizes)
-        gil = known(sizes[most].median(lambda run: run.measurement.shares.get("gil")), "the GIL's share")
+        most = max((n for n in sizes if sizes[n].median(_gil) is not None), default=None)
+        if most is None:
+            raise choice.NoRecordsError(f"the GIL's share was not measured on {workload}")
+        gil = known(sizes[most].median(_gil), "the GIL's share")
         cpu = known(sizes[most].median(lambda run: run.measurement.shares.get("cpu")), "the CPU's share")
         more.append(gil.value > cpu.value)
         said.append(

@@ -129,7 +129,9 @@ def end_labels(panel: Any, labels: Sequence[Label], *, size: float = 6.5, height
                 low[0] -= overlap / 2
                 high[0] += overlap / 2
         for each in placed:
-            each[0] = min(1.02, max(0.0, each[0]))
+            # No line of it below the panel, where the axis has its numbers.
+            lowest = each[1].text.count("\n") / 2 * line_share
+            each[0] = min(1.02, max(lowest, each[0]))
     for share, label in placed:
         panel.annotate(
             label.text,

@@ -49,10 +49,10 @@ def draw(evaluation: Evaluation) -> Any:
     efficiency.set_title("(a) throughput, of static best (dashed: bar of 0.92)")
     efficiency.axvline(LEAST, color=style.SOFT, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
     efficiency.set_xlim(left=0)
-    tail.set_xscale("log", base=2)
+    tail.set_xscale("log")
     tail.set_title("(b) p99, of static best's (dashed: bar of 1.3)")
     tail.axvline(TAIL_MOST, color=style.SOFT, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
-    tail.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    draw_on.plain_log(tail.xaxis)
     draw_on.key_above(figure, shown, 3)
     style.footer(figure, style.where(runs))
     return figure

@@ -30,7 +30,7 @@ def _draw(runs: Runs) -> Any:
     height = 0.135 * len(rows)
     figure, panels = style.sheet(2, 1, height + 2.9, height_ratios=[height + 0.25, 1.9])
     throughput(panels[0, 0], rows)
-    panels[0, 0].set_title(f"(a) throughput of {runs.first.workload}, {style.cores(runs)}")
+    panels[0, 0].set_title(f"(a) throughput of {runs.first.workload}")
     tradeoff(panels[1, 0], rows)
     panels[1, 0].set_title("(b) p99 against throughput", loc="left")
     style.footer(figure, style.where(runs))

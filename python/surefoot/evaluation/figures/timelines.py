@@ -107,6 +107,11 @@ def _shares(panel: Any, run: Run) -> None:
     if len(points) > 1 and names:
         heights = [[point.shares[name] for point in points] for name in names]
         colours = [style.SHARES[name].colour for name in names]
+        if len(names) < len(SHARES):
+            # Without the sensors that `knee` asks for, CPU and run queue are known; the rest is any wait.
+            heights.append([max(0.0, 1.0 - sum(each)) for each in zip(*heights, strict=True)])
+            colours.append(style.RULE)
+            draw_on.note(panel, "waits, not told apart", points[len(points) // 2].at_s, 0.6, dy=0)
         panel.stackplot([p.at_s for p in points], *heights, colors=colours, alpha=0.75, linewidth=0)
     else:
         panel.annotate(
