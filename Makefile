@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYO3_PYTHON := $(abspath $(BIN)/python)
 
 .PHONY: help demo test lint rust-test model simulate python-test matrix evaluate evaluate-plan figures \
-	bench bench-accept bench-quick bench-full docs build clean
+	bench bench-accept bench-quick bench-full docker-test docs build clean
 
 help: ## list these words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -89,6 +89,9 @@ bench-quick: build ## the cost of a call beside the standard pool's, on this int
 
 bench-full: build ## the same at full length
 	$(BIN)/python -m bench --out bench/out/records.jsonl
+
+docker-test: $(STAMPS)/test-tools ## carry out the Dockerfile's steps on a plain Debian root, without an engine (as root)
+	$(BIN)/python tests/plain_root.py
 
 docs: $(STAMPS)/test-tools ## check the documentation's links and build the Rust docs
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --locked --quiet --document-private-items

@@ -15,7 +15,12 @@ import subprocess
 import sys
 
 # Program and the Debian package it comes in.
-PACKAGES = {"redis-server": "redis-server", "chromium": "chromium", "tmux": "tmux"}
+PACKAGES = {
+    "redis-server": "redis-server",
+    "chromium": "chromium",
+    "tmux": "tmux",
+    "debootstrap": "debootstrap",
+}
 
 _LIMIT_S = 600.0
 

@@ -66,13 +66,11 @@ def solutions(w):
                 w.add("solutions", workload, "static", 256, w.measurement(law, 256), **add)
                 w.add("solutions", workload, "paper", None, w.paper(law), **add)
                 w.add("solutions", workload, "queue-depth", None, w.measurement(law, None, limit=200), **add)
-                w.add(
-                    "solutions", workload, "bench/strategies/betapool.py", None, w.paper(law, gain=0.9), **add
-                )
+                w.add("solutions", workload, "../strategies/betapool.py", None, w.paper(law, gain=0.9), **add)
                 w.add(
                     "solutions",
                     workload,
-                    "bench/strategies/futurist.py",
+                    "../strategies/futurist.py",
                     None,
                     w.measurement(law, None, limit=32, gain=0.7),
                     **add,
@@ -130,7 +128,7 @@ def shares(w):
                 w.add(
                     "shares",
                     workload,
-                    "fixed",
+                    "fixed-watched",
                     threads,
                     w.measurement(law, threads, shares=own, beta_mean=1 - own["cpu"]),
                     repeat=repeat,
@@ -145,7 +143,7 @@ def timelines(w):
         knee = law.knee()
         limits = {
             "paper": lambda at_s: min(64, 4 + int(at_s / 0.5)),
-            "bench/strategies/betapool.py": lambda at_s: min(64, 4 + 2 * int(at_s / 1.0)),
+            "../strategies/betapool.py": lambda at_s: min(64, 4 + 2 * int(at_s / 1.0)),
             "knee": lambda at_s, knee=knee: min(knee + 2, 6 + int(at_s / 0.05)),
         }
         for repeat in w.each():
@@ -221,7 +219,7 @@ def ratio_grid(w):
                 contest(
                     w,
                     "ratio-grid",
-                    "ratio",
+                    "../workloads/ratio.py",
                     law,
                     SHORT,
                     ("knee", "paper"),
@@ -238,7 +236,7 @@ def profiles(w):
             contest(
                 w,
                 "profiles",
-                f"bench/workloads/{workload}.py",
+                f"../workloads/{workload}.py",
                 law,
                 SHORT,
                 ("knee", "paper", "static"),
@@ -252,13 +250,13 @@ def memory(w):
     for repeat in w.each():
         for count in (1, 2, 4, 8, 16):
             threads = w.measurement(law, count)
-            w.add("memory", "vision", "static", count, threads, repeat=repeat, cores=2)
-            w.add("memory", "vision", "knee", count, w.ours(law), repeat=repeat, cores=2)
+            w.add("memory", "../workloads/vision.py", "static", count, threads, repeat=repeat, cores=2)
+            w.add("memory", "../workloads/vision.py", "knee", count, w.ours(law), repeat=repeat, cores=2)
             pss = round((14 + 13 * count) * 2**20 * w.noise())
             processes = w.measurement(
                 law, count, processes=count + 1, pss_bytes_max=pss, rss_bytes_max=round(2.1 * pss)
             )
-            w.add("memory", "vision", "process", count, processes, repeat=repeat, cores=2)
+            w.add("memory", "../workloads/vision.py", "process", count, processes, repeat=repeat, cores=2)
 
 
 def overhead(w):
@@ -279,14 +277,14 @@ def overhead(w):
 
 
 def granularity(w):
-    for workload, iterations in (("micro", 1), ("micro", 100)):
-        held_s, outside_s = DEMANDS[workload]
-        law = Law(workload, 2, demand_s=(held_s * iterations, outside_s * iterations))
+    held_s, outside_s = DEMANDS["micro"]
+    for iterations in (1, 100):
+        law = Law("coarse", 2, demand_s=(held_s * iterations, outside_s * iterations))
         for repeat in w.each():
             contest(
                 w,
                 "granularity",
-                workload,
+                "../workloads/coarse.py",
                 law,
                 SHORT,
                 ("knee", "static"),

@@ -133,6 +133,23 @@ def test_one_run_each_is_enough(name):
     assert drawn
 
 
+def test_one_size_is_enough():
+    """A smoke run has one number of threads where a curve has many."""
+    lines = evaluation_records.lines(repeats=1)
+    sizes = [line for line in lines if line.get("threads") in (None, 4)]
+    few = reading.of_lines(sizes)
+    drawn = 0
+    for entry in CATALOGUE:
+        if entry.name in WITHOUT_RECORDS:
+            continue
+        try:
+            svg(entry, few)
+        except NoRecordsError:
+            continue
+        drawn += 1
+    assert drawn > 5
+
+
 def test_files(evaluation, tmp_path):
     stale = tmp_path / "memory.png"
     stale.write_bytes(b"of an earlier run")

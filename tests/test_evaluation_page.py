@@ -165,6 +165,26 @@ def test_whatever_records_say_is_shown_as_it_is(browser, tmp_path):
         assert trap in page.evaluate("document.body.textContent")
 
 
+def test_records_that_were_measured_are_shown(tmp_path):
+    """What `surefoot compare` writes is what is read here."""
+    records = tmp_path / "smoke.jsonl"
+    suite = Path(__file__).resolve().parents[1] / "bench" / "suites" / "smoke.toml"
+    measured = subprocess.run(
+        [sys.executable, "-m", "surefoot", "compare", str(suite), "--records", str(records)],
+        capture_output=True, text=True, timeout=LIMIT_S, check=False,
+    )  # fmt: skip
+    assert measured.returncode == 0, measured.stdout + measured.stderr
+    runs = read([records]).runs
+    assert set(runs.values("strategy")) == {"sequential", "static", "static-best", "knee", "fixed-watched"}
+    assert set(runs.values("phase")) == {"sweep", "contest", "single"}
+    assert all(run.measurement.tasks_per_s > 0 for run in runs)
+    assert runs.where(strategy="fixed-watched").first.measurement.shares
+    assert report(records).returncode == 0
+    page = (tmp_path / "smoke.html").read_text("utf-8")
+    assert 'data-name="solutions"' in page
+    assert 'data-name="shares"' in page
+
+
 def test_exit_codes(tmp_path):
     assert report("--help").returncode == 0
     assert report().returncode == 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from surefoot.evaluation import choice, contest, words
 from surefoot.evaluation.claims.claim import HOLDS, NOT, PART, Claim, Finding, decide, known
 from surefoot.evaluation.claims.sweeps import shape
-from surefoot.evaluation.figures.shares import THRESHOLD, beta
+from surefoot.evaluation.figures.shares import CONSTANT, THRESHOLD, beta
 from surefoot.evaluation.figures.threshold import threshold_of
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def _shares(evaluation: Evaluation, workload: str) -> dict[int, Runs]:
-    runs = choice.some(evaluation, "shares", strategy="fixed", workload=workload)
+    runs = choice.some(evaluation, "shares", strategy=CONSTANT, workload=workload)
     return dict(sorted(runs.where(threads=lambda n: n is not None).by("threads").items()))
 
 

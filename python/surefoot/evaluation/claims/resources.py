@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from surefoot.evaluation import choice, contest, words
 from surefoot.evaluation.claims.claim import HOLDS, NOT, PART, Claim, Finding, decide, known
 from surefoot.evaluation.claims.sweeps import loss, shape
+from surefoot.evaluation.figures.shares import CONSTANT
 
 if TYPE_CHECKING:
     from surefoot.evaluation.reading import Evaluation
@@ -103,7 +104,7 @@ def _oversubscription(evaluation: Evaluation) -> Finding:
 
 def _beta_without_gil(evaluation: Evaluation) -> Finding:
     runs = evaluation.runs.where(
-        strategy="fixed",
+        strategy=CONSTANT,
         threads=lambda n: n is not None,
         interpreter=lambda interpreter: interpreter.is_free_threaded,
     )

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 THRESHOLD = 0.3
 """The paper's: below it, its controller refuses to grow."""
+CONSTANT = ("fixed-watched", "fixed")
+"""Our pool with a constant limit, with the sensors of the default controller and without."""
 
 
 def draw(evaluation: Evaluation) -> Any:
     """Return the figure: one panel for each workload, shares stacked, beta as a line."""
-    runs = choice.some(evaluation, "shares", strategy="fixed")
+    runs = choice.some(evaluation, "shares", strategy=CONSTANT)
     groups = list(runs.by("workload").items())
     figure, panels = style.sheet(len(groups), 1, 1.35 * len(groups) + 0.75, sharex=True, sharey=True)
     for letter, panel, (workload, own) in zip("abcdef", panels[:, 0], groups, strict=False):
@@ -45,6 +47,9 @@ def _stack(panel: Any, runs: Runs) -> None:
     xs = [spot.x for spot in spots["cpu"]]
     heights = [[spot.y.value for spot in spots[name]] for name in SHARES if len(spots[name]) == len(xs)]
     names = [name for name in SHARES if len(spots[name]) == len(xs)]
+    if len(xs) == 1:
+        # A single size is no area: give it a width.
+        xs, heights = [xs[0] / 1.2, xs[0] * 1.2], [[height] * 2 for (height,) in heights]
     if xs:
         colours = [style.SHARES[name].colour for name in names]
         panel.stackplot(xs, *heights, colors=colours, alpha=0.75, linewidth=0)

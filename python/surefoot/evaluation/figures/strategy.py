@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from surefoot.evaluation.runs import Runs
 
 _ORDER = list(style.STRATEGIES)
-_SIZED = ("static", "static-best", "process", "asyncio", "interpreter", "fixed")
+_SIZED = ("static", "static-best", "process", "asyncio", "interpreter", "fixed", "fixed-watched")
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,7 @@ STRATEGIES = {
     "static": Look("static", VERMILION, "s"),
     "static-best": Look("static best", INK, "o"),
     "fixed": Look("fixed", SKY, "P"),
+    "fixed-watched": Look("fixed, watched", SKY, "P"),
     "paper": Look("paper", PURPLE, "^", (0, (5, 1.5))),
     "betapool": Look("BetaPool 1.0.2", ORANGE, "v", (0, (3, 1, 1, 1))),
     "knee": Look("knee", GREEN, "D"),
