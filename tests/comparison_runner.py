@@ -31,6 +31,9 @@ words = sys.argv[1:]
 if "surefoot.workloads.interpreter" in words:
     print(json.dumps(DESCRIPTION))
     sys.exit()
+if "surefoot.workloads.spin" in words:
+    print(json.dumps({"spin_ns": 25.5}))
+    sys.exit()
 given = dict(zip(words[2::2], words[3::2]))
 strategy, threads = given["--strategy"], int(given.get("--threads", 0))
 with open(%(calls)r, "a") as calls:

@@ -121,6 +121,20 @@ def test_every_run_is_made_once_and_the_contest_is_against_the_best_size(bench):
     assert len(calls(bench.folder)) == len(runs), "nothing is measured twice"
 
 
+def test_all_runs_have_the_same_tasks_also_after_an_interruption(bench):
+    law = "print(json.dumps(measured(1, spin_ns=os.environ.get('SUREFOOT_SPIN_NS'))))"
+    assert bench.compare("--experiment", "plain", law=law).returncode == 0
+    (found,) = bench.of("calibration")
+    assert (found["tag"], found["spin_ns"]) == ("3.77", 25.5)
+    # What the records say is believed from then on.
+    text = bench.records.read_text()
+    bench.records.write_text(text.replace('"spin_ns":25.5}', '"spin_ns":31.25}'))
+    assert bench.compare(law=law).returncode == 0
+    assert len(bench.of("calibration")) == 1
+    told = {run["experiment"]: run["measurement"]["spin_ns"] for run in bench.of("run")}
+    assert told == {"plain": "25.5", "sizes": "31.25"}
+
+
 def test_the_order_is_the_seeds(bench):
     orders = []
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):

@@ -25,7 +25,9 @@ def test_the_smoke_suite_measures(tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "smoke.jsonl").read_text().splitlines()]
     runs = [line for line in lines if line["type"] == "comparison_run"]
     assert len(runs) == 6
-    assert [line["type"] for line in lines if line not in runs] == ["comparison_control"] * 2
+    others = sorted(line["type"] for line in lines if line not in runs)
+    assert others == ["comparison_calibration", *["comparison_control"] * 2]
+    assert all(line["spin_ns"] > 0 for line in lines if line["type"] == "comparison_calibration")
     for run in runs:
         assert run["measurement"]["tasks_done"] > 0
         assert run["measurement"]["window_s"] >= 0.1

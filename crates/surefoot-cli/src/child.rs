@@ -35,6 +35,8 @@ pub(crate) struct Python<'a> {
     pub(crate) program: &'a Path,
     /// The signal that asks to stop, once it has arrived.
     pub(crate) signal: &'a dyn Fn() -> Option<i32>,
+    /// Variables that it has beside ours.
+    pub(crate) environment: &'a [(&'a str, String)],
 }
 
 impl Python<'_> {
@@ -47,6 +49,7 @@ impl Python<'_> {
         let deadline = clock::now() + timeout;
         let mut child = Command::new(self.program)
             .args(args)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -145,7 +148,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     fn shell(script: &str, timeout: Duration, signal: &dyn Fn() -> Option<i32>) -> Ending {
-        let python = Python { program: Path::new("/bin/sh"), signal };
+        let python = Python { program: Path::new("/bin/sh"), signal, environment: &[] };
         python.execute(&["-c".to_owned(), script.to_owned()], timeout).unwrap()
     }
 
@@ -195,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_missing_program_is_an_error() {
-        let python = Python { program: Path::new("/nonexistent/python"), signal: &|| None };
+        let python = Python { program: Path::new("/nonexistent/python"), signal: &|| None, environment: &[] };
         assert!(python.execute(&[], LONG).is_err());
     }
 }

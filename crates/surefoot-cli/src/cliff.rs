@@ -50,7 +50,7 @@ pub(crate) fn run(args: &CliffArgs, python: &Path) -> Result<i32, Stop> {
     let _guard = interrupt::Guard::install()
         .map_err(|error| Stop::failure(format!("cannot take over Ctrl-C: {error}")))?;
     let program = args.python.as_deref().unwrap_or(python);
-    let python = Python { program, signal: &interrupt::received };
+    let python = Python { program, signal: &interrupt::received, environment: &[] };
     let machine = Machine::read();
     let axes = axes(args, &machine)?;
     let description = description::describe(python)?;

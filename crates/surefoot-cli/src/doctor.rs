@@ -59,7 +59,7 @@ pub(crate) fn run(args: &DoctorArgs, python: &Path) -> Result<i32, Stop> {
     let _guard = interrupt::Guard::install()
         .map_err(|error| Stop::failure(format!("cannot take over Ctrl-C: {error}")))?;
     let program = args.python.as_deref().unwrap_or(python);
-    let diagnosis = ask(Python { program, signal: &interrupt::received })?;
+    let diagnosis = ask(Python { program, signal: &interrupt::received, environment: &[] })?;
     let machine = Machine::read();
     let shown = if args.json {
         let text = serde_json::to_string_pretty(&Report { machine: &machine, diagnosis: &diagnosis });

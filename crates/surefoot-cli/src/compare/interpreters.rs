@@ -19,8 +19,9 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    pub(crate) fn python(&self) -> Python<'_> {
-        Python { program: &self.program, signal: &interrupt::received }
+    /// It, with variables of its own.
+    pub(crate) fn python<'a>(&'a self, environment: &'a [(&'a str, String)]) -> Python<'a> {
+        Python { program: &self.program, signal: &interrupt::received, environment }
     }
 }
 
@@ -105,7 +106,7 @@ fn is_version(tag: &str) -> bool {
 }
 
 fn found(program: &Path) -> Result<Found, Stop> {
-    let python = Python { program, signal: &interrupt::received };
+    let python = Python { program, signal: &interrupt::received, environment: &[] };
     let description = description::describe(python)?;
     if description.surefoot.is_debug_build {
         eprintln!(

@@ -4,6 +4,7 @@
 //! [`noise`] says which of them the machine spoiled, and [`summary`] and [`guard`] say what came out.
 
 mod best;
+mod calibration;
 mod estimate;
 mod guard;
 mod interpreters;

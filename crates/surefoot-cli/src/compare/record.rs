@@ -29,6 +29,9 @@ pub(crate) enum Line {
     /// How fast the machine was between two runs.
     #[serde(rename = "comparison_control")]
     Control(Control),
+    /// How much work a second of computing is, for all runs of an interpreter.
+    #[serde(rename = "comparison_calibration")]
+    Calibration(Calibration),
 }
 
 /// Which run a line is about, and where it ran.
@@ -94,13 +97,26 @@ pub(crate) struct Control {
     pub(crate) wait_s: f64,
 }
 
+/// What the computing parts of workloads are made of, measured once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Calibration {
+    pub(crate) schema: u32,
+    pub(crate) suite: String,
+    pub(crate) suite_digest: String,
+    pub(crate) at_unix_s: f64,
+    /// Which interpreter.
+    pub(crate) tag: String,
+    /// CPU time of one iteration of `surefoot.workloads.spin`.
+    pub(crate) spin_ns: f64,
+}
+
 impl Line {
-    /// Which run the line is about; a control is about none.
+    /// Which run the line is about; controls and calibrations are about none.
     pub(crate) fn context(&self) -> Option<&Context> {
         match self {
             Self::Run(measured) => Some(&measured.context),
             Self::Failure(unmeasured) | Self::Unavailable(unmeasured) => Some(&unmeasured.context),
-            Self::Control(_) => None,
+            Self::Control(_) | Self::Calibration(_) => None,
         }
     }
 

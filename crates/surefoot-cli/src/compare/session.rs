@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::child::{self, Ending};
 use crate::clock;
 use crate::compare::best;
+use crate::compare::calibration;
 use crate::compare::interpreters::{Found, Interpreters};
 use crate::compare::noise::{self, Load};
 use crate::compare::record::{Context, Line, Measured, SCHEMA, Tagged, Unmeasured};
@@ -99,6 +100,7 @@ impl Session<'_> {
                 progress::in_words(in_all_s)
             );
         }
+        calibration::complete(runs, (self.suite, &self.suite_digest), self.interpreters, store)?;
         let mut progress = Progress::begin(runs.len(), in_all_s);
         let mut controlled: Option<Instant> = None;
         for (run, estimate_s) in runs.iter().zip(estimates) {
@@ -114,7 +116,7 @@ impl Session<'_> {
             } else {
                 run.identity.threads
             };
-            let (line, result) = match self.execute(run, threads)? {
+            let (line, result) = match self.execute(run, threads, store.lines())? {
                 Outcome::Interrupted(signal) => {
                     harvest.signal = Some(signal);
                     break;
@@ -153,7 +155,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn execute(&self, run: &Run, threads: Option<u32>) -> Result<Outcome, Stop> {
+    fn execute(&self, run: &Run, threads: Option<u32>, lines: &[Line]) -> Result<Outcome, Stop> {
         let found = match self.interpreters.get(&run.tag) {
             Ok(found) => found,
             Err(reason) => return Ok(Outcome::Unavailable(reason.to_owned())),
@@ -163,9 +165,11 @@ impl Session<'_> {
         }
         let times = run.times;
         let timeout_s = times.warmup_s + times.seconds_max + self.patience_s;
+        let spin_ns = calibration::spin_ns(lines, &run.tag).map(|ns| (calibration::VARIABLE, ns.to_string()));
+        let environment: Vec<(&str, String)> = spin_ns.into_iter().collect();
         let before = Load::read();
         let ending = found
-            .python()
+            .python(&environment)
             .execute(&run.arguments(threads), Duration::from_secs_f64(timeout_s))
             .map_err(|error| Stop::failure(format!("cannot run {}: {error}", found.program.display())))?;
         let after = Load::read();
