@@ -79,7 +79,7 @@ def _place(run: records.Run) -> tuple[Any, ...]:
         (key, float(value) if isinstance(value, (int, float)) else 0.0, str(value))
         for key, value in sorted(run.parameters.items())
     ]
-    return known, run.workload, parameters, run.cores, run.threads or 0
+    return known, run.workload, parameters, run.cores, run.quota_cores or 0.0, run.threads or 0, run.strategy
 
 
 def _lines(path: Path) -> list[Mapping[str, Any]]:
