@@ -77,6 +77,30 @@ def test_sleep_is_io(make):
             assert shares.io > 0.8 - shares.runqueue - shares.error
 
 
+def test_what_other_threads_wait_for_the_gil_is_not_the_tasks(pools):
+    """Two threads that fight for the GIL beside a pool whose only task sleeps nearly all the time."""
+    pool = pools(surefoot.AdaptiveThreadPoolExecutor(1, interval_s=0.05))
+    stop = threading.Event()
+
+    def fight():
+        while not stop.is_set():
+            spin(0.01)
+
+    fighters = [threading.Thread(target=fight) for _ in range(2)]
+    for fighter in fighters:
+        fighter.start()
+    try:
+        wait([pool.submit(time.sleep, 0.2) for _ in range(15)], HANG_S)
+    finally:
+        stop.set()
+        for fighter in fighters:
+            fighter.join()
+    shares = check(pool.stats().shares)
+    if shares.gil is not None and not is_free_threaded():
+        # One of the fighters waits at any moment: taken for the task's, it would be all of its time.
+        assert shares.gil < 0.5 * (1 - shares.runqueue), shares
+
+
 def test_a_single_spinner_is_cpu(make):
     def measure():
         pool = make(1)

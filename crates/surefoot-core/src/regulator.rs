@@ -39,6 +39,10 @@ pub const MIN_INTERVAL_NS: u64 = 1_000_000;
 /// (the interpreter's switch interval is one) must not be met at the same phase each time.
 const JITTER: f64 = 0.25;
 
+/// Between two looks that tell whose the waiters are. Each costs some microseconds a thread; at a hundred a
+/// second, a thousandth of a core.
+const TELL_NS: u64 = 10_000_000;
+
 /// The golden ratio's fraction: its multiples, modulo 1, fill the interval evenly in any order.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
@@ -72,6 +76,8 @@ pub struct Wanted {
     pub totals: bool,
     /// [`Readings::period`]: the control period is over.
     pub period: bool,
+    /// [`Readings::foreign_waiters`], if threads wait for the GIL.
+    pub foreign_waiters: bool,
 }
 
 /// The readings of a pool at a tick.
@@ -81,6 +87,9 @@ pub struct Readings {
     pub snapshot: Snapshot,
     /// The interpreter's lock.
     pub gil: GilReading,
+    /// Threads that wait for it and are not the pool's; `None` unless [`Wanted::foreign_waiters`], or if
+    /// nobody waits, or nobody can tell.
+    pub foreign_waiters: Option<f64>,
     /// CPU time of the process so far.
     pub process_cpu_ns: Option<u64>,
     /// What costs a system call for each worker; `None` unless [`Wanted::totals`].
@@ -138,6 +147,8 @@ struct Course {
     guarded: Mark,
     /// The start of the control period.
     period: Mark,
+    /// When others' waits were last told from the pool's.
+    told_ns: u64,
     /// The looks of the control period so far.
     looks: Looks,
 }
@@ -250,9 +261,15 @@ impl Regulator {
 
     /// What the tick at `now_ns` must read.
     pub fn wanted(&self, now_ns: u64) -> Wanted {
-        let Some(course) = &self.course else { return Wanted { totals: true, period: true } };
+        let Some(course) = &self.course else {
+            return Wanted { totals: true, period: true, foreign_waiters: false };
+        };
         let period = now_ns >= course.period.at_ns + self.interval_ns;
-        Wanted { totals: period || now_ns >= course.guarded.at_ns + self.guard_ns(), period }
+        Wanted {
+            totals: period || now_ns >= course.guarded.at_ns + self.guard_ns(),
+            period,
+            foreign_waiters: now_ns >= course.told_ns + TELL_NS,
+        }
     }
 
     /// Looks at the pool; `readings` hold what [`Self::wanted`] asked for.
@@ -261,7 +278,7 @@ impl Regulator {
         let Some(mut course) = self.course else {
             // The first look after a pause: there is nothing yet to compare with.
             let looks = Looks::default();
-            let course = Course { looked: mark, guarded: mark, period: mark, looks };
+            let course = Course { looked: mark, guarded: mark, period: mark, told_ns: now_ns, looks };
             let due_ns =
                 self.due_ns(now_ns, &course, readings, mark.waiting(&mark, &readings.snapshot), None);
             self.course = due_ns.is_some().then_some(course);
@@ -343,6 +360,12 @@ impl Regulator {
         course.looks.bound += u32::from(look.is_bound());
         course.looks.joining += look.workers_joining as u64;
         course.looks.add(before.gil, look.gil, look.since_ns);
+        if let (GilReading::Seen(GilState { waiters: Some(waiters), .. }), Some(foreign)) =
+            (look.gil, readings.foreign_waiters)
+        {
+            course.told_ns = mark.at_ns;
+            course.looks.tell(waiters, foreign);
+        }
         look
     }
 

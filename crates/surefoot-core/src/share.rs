@@ -143,9 +143,11 @@ impl ShareSums {
         let mut sums = Self { total_ns, cpu_ns, runqueue_ns, ..Self::default() };
         sums.is_sampled = window.is_runqueue_sampled;
         let looks = &window.looks;
-        if let Some(waiters) = looks.gil_waiters_mean() {
+        if let Some(waiters) = looks.own_waiters_mean() {
             let waited_ns = waiters * window.duration_ns as f64;
-            sums.variance = sampling_variance(window, waited_ns).min(blocked_ns * blocked_ns);
+            let all_ns = looks.waited_ns * window.duration_ns as f64 / looks.counted_ns;
+            let whose_ns2 = all_ns * all_ns * looks.foreign_variance();
+            sums.variance = (sampling_variance(window, waited_ns) + whose_ns2).min(blocked_ns * blocked_ns);
             // Looks err to either side: what is cut off here would be missing from the sum of many
             // windows. But more than they can err was other threads, and how many of those were
             // among the rest is not known.
@@ -501,6 +503,16 @@ mod tests {
         counted.waited_ns = 0.0;
         let rare = shares(&window(counted)).error;
         assert!(rare > 0.0 && rare < 0.002, "waits so short that no look met one: {rare}");
+    }
+
+    #[test]
+    fn what_others_wait_for_the_gil_is_not_the_tasks() {
+        let mut told = looks([2; 10]);
+        (0..10).for_each(|_| told.tell(2, 1.0));
+        let (all, own) = (shares(&window(looks([2; 10]))), shares(&window(told)));
+        assert_near(own.gil(), all.gil().expect("it was seen") / 2.0);
+        assert_near(own.io(), all.io().expect("it was seen") + all.gil().expect("it was seen") / 2.0);
+        assert!(own.error > all.error, "whose they were is known from some looks only: {own:?}");
     }
 
     #[test]

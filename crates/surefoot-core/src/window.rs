@@ -82,8 +82,14 @@ pub struct Looks {
     pub busy_ns: f64,
     /// Time between looks that could count the waiters.
     pub counted_ns: f64,
-    /// Of that, the time that threads waited for it, summed over the threads.
+    /// Of that, the time that threads waited for it, summed over the threads, whosoever they are.
     pub waited_ns: f64,
+    /// Looks that told the waiters of others from the pool's own.
+    pub told: u32,
+    /// Waiters in those, summed.
+    pub told_waiters: f64,
+    /// Of those, the ones that are not the pool's.
+    pub foreign_waiters: f64,
     /// Looks that could count the waiters.
     pub counted: u32,
     /// Waiters in those, summed.
@@ -135,9 +141,38 @@ impl Looks {
         (self.seen_ns > 0.0).then(|| self.busy_ns / self.seen_ns)
     }
 
-    /// Mean number of threads waiting for the GIL; `None` if they could not be counted.
+    /// Adds what a look at `waiters` threads that waited for the GIL found: so many are not the pool's.
+    pub fn tell(&mut self, waiters: u32, foreign: f64) {
+        self.told += 1;
+        self.told_waiters += f64::from(waiters);
+        self.foreign_waiters += foreign.min(f64::from(waiters));
+    }
+
+    /// Of the time that threads waited for the GIL, the part that others than the pool's did: a ratio of
+    /// sums over some of the looks, and 0 where nobody could tell, so that all waits are taken for ours.
+    pub fn foreign_share(&self) -> f64 {
+        if self.told_waiters > 0.0 { (self.foreign_waiters / self.told_waiters).clamp(0.0, 1.0) } else { 0.0 }
+    }
+
+    /// Variance of [`Self::foreign_share`]: each waiter in those looks is taken for a throw of the same coin.
+    pub fn foreign_variance(&self) -> f64 {
+        let share = self.foreign_share();
+        if self.told_waiters > 0.0 { share * (1.0 - share) / self.told_waiters } else { 0.0 }
+    }
+
+    /// Time that threads of the pool waited for the GIL, summed over the threads.
+    pub fn own_waited_ns(&self) -> f64 {
+        self.waited_ns * (1.0 - self.foreign_share())
+    }
+
+    /// Mean number of threads waiting for the GIL, whosoever they are; `None` if they could not be counted.
     pub fn gil_waiters_mean(&self) -> Option<f64> {
         (self.counted_ns > 0.0).then(|| self.waited_ns / self.counted_ns)
+    }
+
+    /// The same of the pool's threads alone.
+    pub fn own_waiters_mean(&self) -> Option<f64> {
+        (self.counted_ns > 0.0).then(|| self.own_waited_ns() / self.counted_ns)
     }
 
     /// Share of the looks that found the limit binding.

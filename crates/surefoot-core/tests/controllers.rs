@@ -2,6 +2,7 @@
 #![cfg(not(surefoot_loom))]
 
 use proptest::prelude::*;
+use surefoot_core::allowance::Allowance;
 use surefoot_core::controller::{Controller, Fixed, Knee, Paper};
 use surefoot_core::decision::Decision;
 use surefoot_core::gil::{GilReading, GilState};
@@ -78,6 +79,64 @@ fn knee_limits((min_workers, limit, cap): (usize, usize, usize), glances: &[(Loo
         limits.push(limit);
     }
     limits
+}
+
+/// What the knee controller makes of windows in which `limit` workers keep the GIL wanted all the time and
+/// `held` of it held, with so many tasks completed at each limit.
+fn handed_over(held: f64, completions: impl Fn(usize) -> u64) -> Vec<usize> {
+    let mut knee = Knee::default();
+    let mut limit = 8;
+    let window_ns = 50_000_000_u64;
+    let decide = |_| {
+        let duration = window_ns as f64;
+        let looks = Looks {
+            count: 50,
+            bound: 50,
+            seen: 50,
+            seen_ns: duration,
+            held_ns: duration * held,
+            busy_ns: duration,
+            counted: 50,
+            counted_ns: duration,
+            waited_ns: duration * 3.0,
+            ..Looks::default()
+        };
+        let done = completions(limit);
+        let busy_ns = window_ns * limit as u64;
+        limit = knee
+            .decide(&Window {
+                duration_ns: window_ns,
+                queue_length: 99,
+                completions: done,
+                limit,
+                cap: 64,
+                min_workers: 1,
+                workers_live: limit,
+                workers_busy: limit,
+                busy_ns,
+                wall_ns: busy_ns,
+                workers_cpu_ns: Some(window_ns / 2),
+                workers_runqueue_ns: Some(0),
+                process_cpu_ns: Some(window_ns / 2),
+                looks,
+                allowance: Allowance { cores: 2.0, ..Allowance::default() },
+                ..Window::default()
+            })
+            .limit;
+        limit
+    };
+    (0..100).map(decide).collect()
+}
+
+#[test]
+fn a_gil_that_is_handed_over_more_than_used_has_fewer_workers_tried() {
+    let faster_with_few = handed_over(0.4, |limit| if limit > 5 { 40 } else { 80 });
+    assert!(faster_with_few.last().is_some_and(|&limit| limit <= 5), "{faster_with_few:?}");
+    let faster_with_many = handed_over(0.4, |limit| 10 * limit as u64);
+    assert!(faster_with_many.contains(&5), "tried: {faster_with_many:?}");
+    assert_eq!(faster_with_many.last(), Some(&8), "and taken back");
+    let used = handed_over(0.95, |_| 40);
+    assert!(used.iter().all(|&limit| limit == 8), "nothing to try: {used:?}");
 }
 
 /// `min_workers`, limit and cap of a pool at its start.

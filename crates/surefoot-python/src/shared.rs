@@ -31,6 +31,7 @@ use crate::placement::{self, Keeper};
 use crate::process;
 use crate::records;
 use crate::sensors::meter::WorkerMeter;
+use crate::sensors::rivals::Rivals;
 use crate::sensors::{allowance, clocks, gil};
 use crate::snapshot_file::{OwnRecord, Reading};
 use crate::standard::Standard;
@@ -93,6 +94,7 @@ pub(crate) struct Shared {
     pub(crate) listeners: Listeners,
     /// The monitor's.
     meter: Mutex<WorkerMeter>,
+    rivals: Mutex<Rivals>,
     is_watched: AtomicBool,
     pub(crate) when_full: Option<WhenFull>,
     copies_context: bool,
@@ -131,6 +133,7 @@ impl Shared {
             functions: Functions::default(),
             listeners: Listeners::default(),
             meter,
+            rivals: Mutex::default(),
             is_watched,
             when_full: intake.when_full,
             copies_context: intake.copies_context,
@@ -427,9 +430,15 @@ impl Watched for Shared {
         // All readings are taken without the lock, which others want while they are attached.
         let totals = wanted.totals.then(|| lock_std(&self.meter).read(&self.pool.thread_ids()));
         let (snapshot, period) = self.pool.vitals(now_ns, wanted.period);
+        let gil = in_tasks(gil::read());
+        let is_waited_for = matches!(gil, GilReading::Seen(GilState { waiters: Some(1..), .. }));
+        let foreign_waiters = (wanted.foreign_waiters && is_waited_for)
+            .then(|| lock_std(&self.rivals).waiting(now_ns, &self.pool.thread_ids()))
+            .flatten();
         let readings = Readings {
             snapshot,
-            gil: in_tasks(gil::read()),
+            gil,
+            foreign_waiters,
             process_cpu_ns: clocks::process_cpu_ns(),
             totals,
             period,

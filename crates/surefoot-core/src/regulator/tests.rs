@@ -10,6 +10,7 @@ const LOOK_NS: u64 = INTERVAL_NS / GUARDS_PER_INTERVAL;
 
 fn readings(limit: usize, queue_length: usize, done: u64, cpu_ns: u64) -> Readings {
     Readings {
+        foreign_waiters: None,
         snapshot: Snapshot {
             limit,
             cap: 64,

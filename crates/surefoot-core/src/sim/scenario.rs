@@ -233,6 +233,16 @@ fn bottlenecks() -> Vec<Scenario> {
                 Setup { hog: Some((6 * MS_NS, 4 * MS_NS)), ..cpu_io(ms(2.0), ms(20.0), 256) },
             )
         },
+        // An event loop that hands out requests: its turns are short, and it waits for the GIL between.
+        closed(
+            "server",
+            "stated with some spread, beside an event loop that wants a tenth of the GIL",
+            Setup {
+                hog: Some((MS_NS, 9 * MS_NS)),
+                arrival: Arrival::Closed(64),
+                ..cpu_io(spread_ms(10.0), spread_ms(50.0), 256)
+            },
+        ),
         // A limit above what can be had is no fault: judged by throughput.
         Scenario {
             judged: Judged::Open,

@@ -45,6 +45,7 @@ impl Sensors {
     pub(super) fn show(&mut self, now_ns: u64, readings: &Readings) -> Readings {
         let blind = Readings {
             gil: GilReading::Unknown,
+            foreign_waiters: None,
             process_cpu_ns: None,
             totals: readings.totals.map(|_| crate::regulator::Totals::default()),
             ..*readings
@@ -70,6 +71,7 @@ impl Sensors {
                 }
                 Readings {
                     gil: frozen.gil,
+                    foreign_waiters: frozen.foreign_waiters,
                     process_cpu_ns: frozen.process_cpu_ns,
                     totals: readings.totals.and(frozen.totals),
                     ..*readings
@@ -99,9 +101,11 @@ impl Sensors {
                 switches: Some(self.random.bits()),
             }),
         };
+        let foreign_waiters = (self.random.unit() < 0.5).then(|| self.random.unit() * 1e3);
         let mut any = || (self.random.unit() < 0.8).then(|| self.random.bits());
         Readings {
             gil,
+            foreign_waiters,
             process_cpu_ns: any(),
             totals: readings.totals.map(|_| crate::regulator::Totals {
                 cpu_ns: any(),

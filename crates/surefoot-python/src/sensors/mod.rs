@@ -9,4 +9,5 @@ pub(crate) mod meter;
 pub(crate) mod own_delay;
 pub(crate) mod python;
 pub(crate) mod report;
+pub(crate) mod rivals;
 pub(crate) mod schedstat;

@@ -26,6 +26,8 @@ pub(super) struct Evidence {
     gil_busy_ns: f64,
     gil_counted_ns: f64,
     gil_waited_ns: f64,
+    gil_told_waiters: f64,
+    gil_foreign_waiters: f64,
     gil_off: f64,
     is_throttled: bool,
 }
@@ -95,6 +97,8 @@ impl Evidence {
             (&mut self.gil_busy_ns, looks.busy_ns),
             (&mut self.gil_counted_ns, looks.counted_ns),
             (&mut self.gil_waited_ns, looks.waited_ns),
+            (&mut self.gil_told_waiters, looks.told_waiters),
+            (&mut self.gil_foreign_waiters, looks.foreign_waiters),
             (&mut self.gil_off, f64::from(looks.off)),
         ] {
             *sum = *sum * weight + value;
@@ -107,8 +111,11 @@ impl Evidence {
         (self.completions > 0.0).then(|| self.wall_ns / self.completions)
     }
 
+    /// Of the pool's own threads: an event loop that waits for the GIL is no worker too many.
     fn gil_waiters_mean(&self) -> f64 {
-        if self.gil_counted_ns > 0.0 { self.gil_waited_ns / self.gil_counted_ns } else { 0.0 }
+        let foreign = self.gil_foreign_waiters / self.gil_told_waiters.max(1e-9);
+        let all = if self.gil_counted_ns > 0.0 { self.gil_waited_ns / self.gil_counted_ns } else { 0.0 };
+        all * (1.0 - foreign.clamp(0.0, 1.0))
     }
 
     /// What it all says; `None` if no time was seen.
@@ -239,6 +246,14 @@ mod tests {
     #[test]
     fn the_stated_workload_has_a_knee_of_six_seen_from_ten() {
         let seen = estimate(&window(10, 100, gil(20, 4)));
+        assert!((seen.knee - 6.0).abs() < 0.01, "{seen:?}");
+    }
+
+    #[test]
+    fn an_event_loop_that_waits_for_the_gil_is_no_worker_too_many() {
+        let mut looks = gil(20, 4);
+        (0..5).for_each(|_| looks.tell(4, 1.0));
+        let seen = estimate(&window(9, 100, looks));
         assert!((seen.knee - 6.0).abs() < 0.01, "{seen:?}");
     }
 

@@ -350,6 +350,7 @@ impl Controller for Knee {
             return Decision::hold(window.limit, "the limit does not bind");
         }
         self.probe(window, &seen)
+            .or_else(|| self.probe_handover(window, &seen))
             .or_else(|| self.raise(window, &seen))
             .unwrap_or(Decision::hold(window.limit, "too little was seen since the last change"))
     }

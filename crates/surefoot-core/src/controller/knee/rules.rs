@@ -108,6 +108,34 @@ impl Knee {
         Some(self.go(window, want, (Rule::Room, reason)))
     }
 
+    /// Suspects that workers only take the GIL from each other: it is wanted all the time, and held for a
+    /// good part less, as it is on its way from one to the next. Fewer workers hand it over less often
+    /// and may do more, which no law of queues says; so some fewer are tried.
+    pub(super) fn probe_handover(&mut self, window: &Window, seen: &Estimate) -> Option<Decision> {
+        let lost = seen.pressure - seen.utilisation;
+        let is_held = |bound: Bound| bound.until_ns > self.now_ns && window.limit <= bound.limit;
+        let least = self.constants.comparable.max(window.limit as f64);
+        if seen.bottleneck != Bottleneck::Gil
+            || seen.pressure < self.constants.busy_high
+            || lost - 2.0 * seen.utilisation_error < self.constants.handover_lost
+            || self.evidence.seen_ns < self.constants.handover_after_ns
+            || self.evidence.seen_completions < least
+            || self.trial.is_some()
+            || self.floor.is_some_and(is_held)
+        {
+            return None;
+        }
+        let target = to_count((window.limit as f64 * self.constants.probe_factor).ceil());
+        if target >= window.limit || target < window.min_workers.max(2) {
+            return None;
+        }
+        self.try_out(Kind::Probe, window.limit, seen.pressure);
+        self.trial?;
+        self.is_settled = true;
+        let reason = "the GIL is handed from worker to worker more than it is used: trying fewer";
+        Some(self.go(window, target, (Rule::Trial, reason)))
+    }
+
     /// Suspects a bottleneck out of sight: tasks take longer than they did with fewer workers, and not
     /// for want of the GIL or of cores.
     pub(super) fn probe(&mut self, window: &Window, seen: &Estimate) -> Option<Decision> {

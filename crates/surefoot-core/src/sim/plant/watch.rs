@@ -1,6 +1,6 @@
 //! The monitor's part: it looks when the regulator says so, and applies what it decides.
 
-use super::{Event, Plant};
+use super::{Event, FIRST_WORKER, Plant};
 use crate::allowance::Allowance;
 use crate::gil::{GilReading, GilState};
 use crate::regulator::{Readings, Totals};
@@ -45,6 +45,7 @@ impl Plant<'_> {
         let truth = Readings {
             snapshot,
             gil: self.gil_reading(),
+            foreign_waiters: wanted.foreign_waiters.then(|| self.foreign_waiters()),
             process_cpu_ns: Some(self.process_cpu_ns as u64),
             totals,
             period,
@@ -90,6 +91,11 @@ impl Plant<'_> {
             waits: Some(self.gil.waits as u64),
             switches: Some(self.gil.switches),
         })
+    }
+
+    /// The hog and the attendant, when they wait for the GIL.
+    fn foreign_waiters(&self) -> f64 {
+        self.gil.waiters.iter().filter(|waiter| waiter.thread < FIRST_WORKER).count() as f64
     }
 
     fn allowance(&mut self) -> Allowance {
