@@ -28,6 +28,21 @@ pub(crate) fn threads(lines: &[Line], run: &Run) -> Option<u32> {
     best(&sweep)
 }
 
+/// Why none of the sweep could be had here, if that is why it has no best size.
+pub(crate) fn unavailable<'a>(lines: &'a [Line], run: &Run) -> Option<&'a str> {
+    let cell = run.cell();
+    let mut reason = None;
+    for line in lines {
+        let Some(context) = line.context() else { continue };
+        if context.cell() != cell || context.identity.phase != Phase::Sweep {
+            continue;
+        }
+        let Line::Unavailable(unmeasured) = line else { return None };
+        reason = Some(unmeasured.reason.as_str());
+    }
+    reason
+}
+
 /// The size with the highest median throughput, or the smallest that ties with it.
 fn best(sweep: &[&Measured]) -> Option<u32> {
     let mut sizes: BTreeMap<u32, Vec<&Measured>> = BTreeMap::new();
@@ -55,6 +70,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::compare::record::Unmeasured;
     use crate::compare::record::tests::measured;
     use crate::compare::run::Identity;
     use crate::compare::run::tests::{identity, run_of};
@@ -112,6 +128,21 @@ mod tests {
         assert_eq!(chosen(vec![other, swept(2, 1.0)]), Some(2));
         assert_eq!(chosen(vec![swept(2, 0.0)]), None);
         assert_eq!(chosen(vec![]), None);
+    }
+
+    #[test]
+    fn a_sweep_of_which_nothing_could_be_had_is_unavailable_and_no_failure() {
+        let missing = |reason: &str| {
+            let context = swept(4, 1.0).context;
+            Line::Unavailable(Box::new(Unmeasured { context, reason: reason.to_owned() }))
+        };
+        let failed = Line::Failure(Box::new(Unmeasured {
+            context: swept(8, 1.0).context,
+            reason: "killed".to_owned(),
+        }));
+        assert_eq!(unavailable(&[missing("no such package")], &contest()), Some("no such package"));
+        assert_eq!(unavailable(&[missing("no such package"), failed], &contest()), None);
+        assert_eq!(unavailable(&[], &contest()), None);
     }
 
     #[test]

@@ -161,7 +161,10 @@ impl Session<'_> {
             Err(reason) => return Ok(Outcome::Unavailable(reason.to_owned())),
         };
         if run.identity.strategy == STATIC_BEST && threads.is_none() {
-            return Ok(Outcome::Failed("no size of the sweep was measured".to_owned()));
+            return Ok(match best::unavailable(lines, run) {
+                Some(reason) => Outcome::Unavailable(reason.to_owned()),
+                None => Outcome::Failed("no size of the sweep was measured".to_owned()),
+            });
         }
         let times = run.times;
         let timeout_s = times.warmup_s + times.seconds_max + self.patience_s;
