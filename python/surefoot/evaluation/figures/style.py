@@ -151,7 +151,9 @@ def sheet(
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03)  # type: ignore[union-attr, call-arg]
+    # What it takes depends on which one it is, which no type says.
+    engine: Any = figure.get_layout_engine()
+    engine.set(w_pad=0.03, h_pad=0.03)
     return figure, figure.subplots(rows, columns, squeeze=False, **how)
 
 
