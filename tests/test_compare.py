@@ -15,6 +15,8 @@ import pytest
 from comparison_runner import calls, stand_in
 from patience import HANG_S, eventually
 
+pytestmark = pytest.mark.own
+
 SUITE = """
 name = "made-up"
 seed = 3

@@ -11,6 +11,8 @@ import pytest
 
 from patience import HANG_S
 
+pytestmark = pytest.mark.own
+
 SUITES = Path(__file__).resolve().parents[1] / "bench" / "suites"
 
 

@@ -15,6 +15,8 @@ import pytest
 import dockerfile
 from child import LIMIT_S
 
+pytestmark = pytest.mark.own
+
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docker"
 LIMITED = FOLDER / "limited"

@@ -23,6 +23,8 @@ from surefoot.evaluation.claims.judging import verdicts
 from surefoot.evaluation.claims.page import markdown
 from surefoot.evaluation.runs import Runs
 
+pytestmark = pytest.mark.own
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

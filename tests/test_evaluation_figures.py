@@ -27,6 +27,8 @@ from child import LIMIT_S
 from surefoot.evaluation import reading
 from surefoot.evaluation.figures import CATALOGUE, NoRecordsError, draw_all, style, svg
 
+pytestmark = pytest.mark.own
+
 WITHOUT_RECORDS = {"architecture", "controller-flow"}
 each_figure = pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
 

@@ -25,6 +25,8 @@ from surefoot.evaluation import facts, read
 from surefoot.evaluation.claims import GROUPS
 from surefoot.evaluation.figures import CATALOGUE
 
+pytestmark = pytest.mark.own
+
 SIZES = {"desktop": (1200, 900), "phone": (400, 800)}
 
 # Figures that are too small to be seen, or in which nothing is drawn.

@@ -19,6 +19,8 @@ from surefoot.evaluation import reading, tables
 from surefoot.evaluation.claims import GROUPS
 from surefoot.evaluation.figures import CATALOGUE
 
+pytestmark = pytest.mark.own
+
 OF_THE_PAPER = [claim for group in GROUPS[:-1] for claim in group.claims]
 FIGURE_SECTION = {"figure 1": "4", "figure 2": "4", "figure 3": "4", "figure 4": "6.2", "figure 5": "6.2"}
 

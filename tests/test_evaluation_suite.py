@@ -20,6 +20,8 @@ from evaluation_law import PROFILES
 from surefoot.evaluation import records
 from surefoot.evaluation.figures import style
 
+pytestmark = pytest.mark.own
+
 SUITE = Path(__file__).resolve().parents[1] / "bench" / "suites" / "evaluation.toml"
 
 
