@@ -29,9 +29,7 @@ def pytest_configure(config):
         "markers", "chaos: random mixtures of everything; SUREFOOT_CHAOS_TASKS sets how much"
     )
     config.addinivalue_line("markers", "slow: takes more than about ten seconds")
-    config.addinivalue_line(
-        "markers", "own: the same on every interpreter, so `make matrix` leaves it out"
-    )
+    config.addinivalue_line("markers", "own: the same on every interpreter, so `make matrix` leaves it out")
 
 
 def _named(kind):
