@@ -18,6 +18,7 @@ import pkgutil
 import re
 import sys
 import threading
+import time
 import unittest
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -126,6 +127,20 @@ def inventory(package_name: str) -> list[str]:
     return sorted(test_id for cls in classes for test_id in ids(loader.loadTestsFromTestCase(cls)))
 
 
+def forgotten_late(before: int) -> list[threading.Thread]:
+    """Lists ended threads that something refers to, given time: one that has just ended still does so itself."""
+    deadline = time.monotonic() + 30
+    while True:
+        gc.collect()
+        left = [thread for thread in threading._dangling if not thread.is_alive()]
+        if len(threading._dangling) <= before or not left:
+            return []
+        if time.monotonic() > deadline:
+            return left
+        del left
+        time.sleep(0.05)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("outcomes", type=Path)
@@ -157,10 +172,9 @@ def main() -> None:
             before = len(threading._dangling)
             tests.run(writer)
             del tests
-            gc.collect()
             # Up to 3.10 CPython's tests look for this themselves, after each test.
-            left = [thread for thread in threading._dangling if not thread.is_alive()]
-            if len(threading._dangling) > before and left:
+            left = forgotten_late(before)
+            if left:
                 detail = f"something still refers to {len(left)} threads that have ended, such as {left[0]}"
                 writer.write(id="suite.threads_are_forgotten", outcome="failed", detail=detail)
         if loader.errors:
