@@ -128,7 +128,7 @@ def inventory(package_name: str) -> list[str]:
 
 
 def forgotten_late(before: int) -> list[threading.Thread]:
-    """Lists ended threads that something refers to, given time: one that has just ended still does so itself."""
+    """Lists ended threads that are still referred to; one that has just ended is, by itself, for a moment."""
     deadline = time.monotonic() + 30
     while True:
         gc.collect()
