@@ -84,9 +84,7 @@ pub struct Looks {
     pub counted_ns: f64,
     /// Of that, the time that threads waited for it, summed over the threads, whosoever they are.
     pub waited_ns: f64,
-    /// Looks that told the waiters of others from the pool's own.
-    pub told: u32,
-    /// Waiters in those, summed.
+    /// Waiters in the looks that told others' from the pool's own, summed.
     pub told_waiters: f64,
     /// Of those, the ones that are not the pool's.
     pub foreign_waiters: f64,
@@ -143,7 +141,6 @@ impl Looks {
 
     /// Adds what a look at `waiters` threads that waited for the GIL found: so many are not the pool's.
     pub fn tell(&mut self, waiters: u32, foreign: f64) {
-        self.told += 1;
         self.told_waiters += f64::from(waiters);
         self.foreign_waiters += foreign.min(f64::from(waiters));
     }

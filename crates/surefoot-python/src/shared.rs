@@ -433,7 +433,7 @@ impl Watched for Shared {
         let gil = in_tasks(gil::read());
         let is_waited_for = matches!(gil, GilReading::Seen(GilState { waiters: Some(1..), .. }));
         let foreign_waiters = (wanted.foreign_waiters && is_waited_for)
-            .then(|| lock_std(&self.rivals).waiting(now_ns, &self.pool.thread_ids()))
+            .then(|| lock_std(&self.rivals).waiting(now_ns, || self.pool.thread_ids()))
             .flatten();
         let readings = Readings {
             snapshot,

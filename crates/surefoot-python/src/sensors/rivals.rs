@@ -5,7 +5,7 @@
 //! are looked at one by one, by the [census]. A thread that uses none takes the GIL for no time worth
 //! speaking of, and is not looked at.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::census::{self, Kind};
 use super::clocks;
@@ -27,7 +27,7 @@ pub(crate) struct Rivals {
     searched_ns: Option<u64>,
     /// CPU time of each thread then.
     cpu_ns: HashMap<u64, u64>,
-    /// Threads that used a CPU between the last two searches.
+    /// Threads that used a CPU between the last two searches, the pool's own left out.
     active: Vec<u64>,
     /// Which of them is looked at next.
     place: usize,
@@ -36,17 +36,17 @@ pub(crate) struct Rivals {
 }
 
 impl Rivals {
-    /// How many threads wait for the GIL and are not among `own`, the pool's; `None` if nobody can tell. An
-    /// estimate where there are more than [`MOST_LOOKED_AT`].
-    pub(crate) fn waiting(&mut self, now_ns: u64, own: &[u64]) -> Option<f64> {
+    /// How many threads wait for the GIL and are not among `own`, the pool's, which is asked for at a search
+    /// only; `None` if nobody can tell. An estimate where there are more than [`MOST_LOOKED_AT`].
+    pub(crate) fn waiting(&mut self, now_ns: u64, own: impl FnOnce() -> Vec<u64>) -> Option<f64> {
         if self.is_blind || !clocks::ARE_OTHERS_READABLE {
             return None;
         }
         if self.searched_ns.is_none_or(|searched_ns| now_ns >= searched_ns + SEARCH_NS) {
-            self.search();
+            self.search(&own().into_iter().collect());
             self.searched_ns = Some(now_ns);
         }
-        let rivals: Vec<u64> = self.active.iter().copied().filter(|id| !own.contains(id)).collect();
+        let rivals = &self.active;
         let looked_at = rivals.len().min(MOST_LOOKED_AT);
         if looked_at == 0 {
             return Some(0.0);
@@ -62,7 +62,7 @@ impl Rivals {
         Some(waiting as f64 * rivals.len() as f64 / looked_at as f64)
     }
 
-    fn search(&mut self) {
+    fn search(&mut self, own: &HashSet<u64>) {
         let is_first = self.searched_ns.is_none();
         let now: HashMap<u64, u64> =
             thread_ids().filter_map(|id| Some((id, clocks::cpu_ns_of(id)?))).collect();
@@ -71,7 +71,7 @@ impl Rivals {
             let before_ns = self.cpu_ns.get(&id).copied();
             // At first all that ever ran: who runs now is not known yet.
             let used_ns = if is_first { cpu_ns } else { cpu_ns.saturating_sub(before_ns.unwrap_or(0)) };
-            (used_ns >= LEAST_CPU_NS && Some(id) != itself).then_some(id)
+            (used_ns >= LEAST_CPU_NS && Some(id) != itself && !own.contains(&id)).then_some(id)
         };
         self.active = now.iter().filter_map(has_run).collect();
         self.active.sort_unstable();
@@ -114,11 +114,13 @@ mod tests {
             std::thread::yield_now();
         }
         let mut rivals = Rivals::default();
-        rivals.search();
+        rivals.search(&HashSet::new());
         assert!(rivals.active.contains(&busy_id) && !rivals.active.contains(&asleep_id), "{rivals:?}");
         // Nobody waits for a GIL that is not there.
-        assert_eq!(rivals.waiting(SEARCH_NS, &[]), Some(0.0));
-        assert_eq!(rivals.waiting(SEARCH_NS, &rivals.active.clone()), Some(0.0));
+        assert_eq!(rivals.waiting(SEARCH_NS, Vec::new), Some(0.0));
+        let all = rivals.active.clone();
+        assert_eq!(rivals.waiting(3 * SEARCH_NS, || all), Some(0.0));
+        assert!(!rivals.active.contains(&busy_id), "it belongs to the pool: {rivals:?}");
         stop.store(true, Ordering::Relaxed);
         drop(stay);
         busy.join().unwrap();
